@@ -1,0 +1,172 @@
+"""Raw recordings in flat binary files: one or several on one timeline, read in pieces, never mapped.
+
+Plain reads and not memory maps: a read error or a file that shrinks is then an exception and not a signal
+that kills the process, and resident memory stays what the buffers need.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridfactory.errors import MissingFileError, RecordingError
+
+__all__ = ["FlatFile", "FlatRecording", "open_flat_recording"]
+
+
+@dataclass(frozen=True)
+class FlatFile:
+    """One file of a recording.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    start_sample : int
+        Timeline index of the file's first sample.
+    num_samples : int
+        Whole samples (all rows) in the file.
+    num_trailing_bytes : int
+        Bytes after the last whole sample; they are copied and never touched.
+    """
+
+    path: Path
+    start_sample: int
+    num_samples: int
+    num_trailing_bytes: int = 0
+
+    @property
+    def stop_sample(self) -> int:
+        """Timeline index after the file's last sample."""
+        return self.start_sample + self.num_samples
+
+
+@dataclass(frozen=True)
+class FlatRecording:
+    """Flat binary files on one timeline; samples × rows, row-interleaved (all rows of a sample together).
+
+    Parameters
+    ----------
+    files : tuple of FlatFile
+        Ascending and not overlapping on the timeline; gaps are allowed.
+    dtype : numpy.dtype
+    num_rows : int
+        Rows (saved channels) of every file.
+    sampling_frequency : float
+        Hz.
+    """
+
+    files: tuple[FlatFile, ...]
+    dtype: np.dtype[np.generic]
+    num_rows: int
+    sampling_frequency: float
+
+    @property
+    def bytes_per_sample(self) -> int:
+        """Size of one sample of all rows."""
+        return self.dtype.itemsize * self.num_rows
+
+    @property
+    def num_samples(self) -> int:
+        """Samples in all files together, gaps not counted."""
+        return sum(file.num_samples for file in self.files)
+
+    def file_of(self, samples: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Index of the file each timeline sample lies in, -1 for samples in a gap or outside."""
+        starts = np.array([file.start_sample for file in self.files])
+        stops = np.array([file.stop_sample for file in self.files])
+        index = np.searchsorted(starts, samples, side="right") - 1
+        inside = (index >= 0) & (samples < stops[np.maximum(index, 0)])
+        return np.where(inside, index, -1)
+
+    def holds_window(self, samples: NDArray[np.int64], before: int, after: int) -> NDArray[np.bool_]:
+        """Whether the window [sample - before, sample + after] lies wholly in one file, per sample."""
+        first, last = self.file_of(samples - before), self.file_of(samples + after)
+        return (first >= 0) & (first == last)
+
+    def read(self, start: int, stop: int) -> NDArray[np.generic]:
+        """Read timeline samples [start, stop), which must lie in one file; shape (stop - start, num_rows)."""
+        index = int(self.file_of(np.array([start]))[0])
+        if index < 0 or stop > self.files[index].stop_sample:
+            raise RecordingError(f"samples {start} to {stop} do not lie in one file of the recording")
+        file = self.files[index]
+        traces = np.empty((stop - start, self.num_rows), dtype=self.dtype)
+        view = memoryview(traces.view(np.uint8).reshape(-1))
+        with file.path.open("rb", buffering=0) as stream:
+            stream.seek((start - file.start_sample) * self.bytes_per_sample)
+            filled = 0
+            while filled < len(view):
+                count = stream.readinto(view[filled:])
+                if not count:
+                    raise RecordingError(
+                        f"{file.path} ended early while it was read: it has become shorter since the run began; "
+                        "wait until the recording is complete, then run again"
+                    )
+                filled += count
+        return traces
+
+
+def open_flat_recording(
+    paths: Sequence[Path],
+    *,
+    start_samples: Sequence[int],
+    dtype: np.dtype[np.generic],
+    num_rows: int,
+    sampling_frequency: float,
+) -> FlatRecording:
+    """Open flat binary files as one recording, and check that they fit together.
+
+    Parameters
+    ----------
+    paths : sequence of pathlib.Path
+        In timeline order.
+    start_samples : sequence of int
+        Timeline index of each file's first sample, 0-based.
+    dtype : numpy.dtype
+    num_rows : int
+        Rows of every file.
+    sampling_frequency : float
+        Hz.
+
+    Raises
+    ------
+    MissingFileError
+        If a file does not exist.
+    RecordingError
+        If a file is empty or is not a whole number of samples, or if files overlap or are out of order.
+    """
+    if len(start_samples) != len(paths):
+        raise RecordingError(
+            f"start_time has {len(start_samples)} value(s) for {len(paths)} file(s): give one per file, "
+            f"in the order {', '.join(path.name for path in paths)}"
+        )
+    bytes_per_sample = dtype.itemsize * num_rows
+    files: list[FlatFile] = []
+    for path, start in zip(paths, start_samples, strict=True):
+        if not path.is_file():
+            raise MissingFileError(f"raw_source_file: {path} does not exist or is not a file")
+        size = path.stat().st_size
+        num_samples, trailing = divmod(size, bytes_per_sample)
+        if size == 0:
+            raise RecordingError(f"raw_source_file: {path} is empty")
+        if trailing:
+            raise RecordingError(
+                f"raw_source_file: {path} has {size} bytes, which is not a whole number of samples of "
+                f"{num_rows} rows × {dtype.itemsize} bytes ({trailing} bytes are left over): check data_type, "
+                "and that the probe lists every row of the file (rows that are no recording site too, with "
+                "connected = False)"
+            )
+        files.append(FlatFile(path, int(start), num_samples))
+    for earlier, later in zip(files, files[1:], strict=False):
+        if later.start_sample < earlier.start_sample:
+            raise RecordingError(
+                f"start_time: {later.path.name} starts at {later.start_sample}, before {earlier.path.name} at "
+                f"{earlier.start_sample}: start times must ascend in the (natural) order of the file names"
+            )
+        if later.start_sample < earlier.stop_sample:
+            raise RecordingError(
+                f"start_time: {later.path.name} starts at {later.start_sample}, but {earlier.path.name} ends at "
+                f"{earlier.stop_sample}: the files overlap on the timeline"
+            )
+    return FlatRecording(tuple(files), dtype, num_rows, sampling_frequency)
