@@ -53,9 +53,11 @@ class Sorting:
     @property
     def labels(self) -> NDArray[np.int64]:
         """Labels of the units that have spikes, ascending."""
-        found = np.unique(self.spike_labels)
-        return found[found >= self.label_base]
+        found: NDArray[np.int64] = np.unique(self.spike_labels)
+        units: NDArray[np.int64] = found[found >= self.label_base]
+        return units
 
     def spike_train(self, label: int) -> NDArray[np.int64]:
         """Spike times of one unit, in samples, ascending; empty for a label without spikes."""
-        return self.spike_times[self.spike_labels == label]
+        train: NDArray[np.int64] = self.spike_times[self.spike_labels == label]
+        return train

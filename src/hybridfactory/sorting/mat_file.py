@@ -1,0 +1,73 @@
+"""MATLAB files of either generation behind one face: variables by name, in MATLAB's own orientation."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import h5py
+from numpy.typing import NDArray
+
+from hybridfactory.errors import MissingFileError, SortingError
+from hybridfactory.sorting.mat_v7 import MatV7
+from hybridfactory.sorting.mat_v73 import MatV73
+
+__all__ = ["MatFile", "open_mat", "positive_number", "require_numbers"]
+
+
+class MatFile(Protocol):
+    """An open MATLAB file. Names of fields are paths: ``"rez/ops/fs"``."""
+
+    path: Path
+
+    def fields(self, name: str = "") -> frozenset[str]:
+        """Return the names of a struct's fields, or of the file's variables; empty if it is no struct."""
+
+    def numbers(self, name: str) -> NDArray[Any] | None:
+        """Return a numeric array with MATLAB's axes; None if there is none of that name."""
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return a char array, or a cell array of them, as strings; empty if there is none."""
+
+
+@contextmanager
+def open_mat(path: Path, variables: Sequence[str]) -> Iterator[MatFile]:
+    """Open a MATLAB file, v7.3 (HDF5) or v7 and older.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    variables : sequence of str
+        The variables that will be asked for: v7 files have to be read as a whole, variable by variable.
+
+    Raises
+    ------
+    MissingFileError, SortingError
+    """
+    if not path.is_file():
+        raise MissingFileError(f"{path}: no such file; check data_directory")
+    if not h5py.is_hdf5(path):
+        yield MatV7(path, variables)
+        return
+    mat = MatV73(path)
+    try:
+        yield mat
+    finally:
+        mat.close()
+
+
+def require_numbers(mat: MatFile, name: str, advice: str) -> NDArray[Any]:
+    """Return an array that the format cannot do without."""
+    values = mat.numbers(name)
+    if values is None:
+        raise SortingError(f"{mat.path}: holds no {name.replace('/', '.')}; {advice}")
+    return values
+
+
+def positive_number(mat: MatFile, name: str) -> float | None:
+    """Return a positive number if the file states one of that name."""
+    values = mat.numbers(name)
+    if values is None or values.size != 1:
+        return None
+    value = float(values.reshape(-1)[0])
+    return value if 0 < value < float("inf") else None
