@@ -4,7 +4,9 @@ Plain reads and not memory maps: a read error or a file that shrinks is then an 
 that kills the process, and resident memory stays what the buffers need.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 
 from hybridfactory.errors import MissingFileError, RecordingError
 
-__all__ = ["FlatFile", "FlatRecording", "open_flat_recording"]
+__all__ = ["FlatFile", "FlatReader", "FlatRecording", "open_flat_recording"]
 
 
 @dataclass(frozen=True)
@@ -85,26 +87,51 @@ class FlatRecording:
         first, last = self.file_of(samples - before), self.file_of(samples + after)
         return (first >= 0) & (first == last)
 
-    def read(self, start: int, stop: int) -> NDArray[np.generic]:
-        """Read timeline samples [start, stop), which must lie in one file; shape (stop - start, num_rows)."""
-        index = int(self.file_of(np.array([start]))[0])
-        if index < 0 or stop > self.files[index].stop_sample:
-            raise RecordingError(f"samples {start} to {stop} do not lie in one file of the recording")
-        file = self.files[index]
-        traces = np.empty((stop - start, self.num_rows), dtype=self.dtype)
+    @contextmanager
+    def reader(self) -> Iterator["FlatReader"]:
+        """Open the files for reading, for as long as the context lasts."""
+        with ExitStack() as stack:
+            descriptors = []
+            for file in self.files:
+                descriptor = os.open(file.path, os.O_RDONLY)
+                stack.callback(os.close, descriptor)
+                descriptors.append(descriptor)
+            yield FlatReader(self, tuple(descriptors))
+
+
+@dataclass(frozen=True)
+class FlatReader:
+    """An opened `FlatRecording`. Reads are positioned, so that threads may share it."""
+
+    recording: FlatRecording
+    descriptors: tuple[int, ...]
+
+    def read(self, file_index: int, start: int, stop: int) -> NDArray[np.generic]:
+        """Read samples [start, stop), counted from the file's first; shape (stop - start, num_rows)."""
+        recording = self.recording
+        traces = np.empty((stop - start, recording.num_rows), dtype=recording.dtype)
+        if traces.size == 0:
+            return traces
         view = memoryview(traces.view(np.uint8).reshape(-1))
-        with file.path.open("rb", buffering=0) as stream:
-            stream.seek((start - file.start_sample) * self.bytes_per_sample)
-            filled = 0
-            while filled < len(view):
-                count = stream.readinto(view[filled:])
-                if not count:
-                    raise RecordingError(
-                        f"{file.path} ended early while it was read: it has become shorter since the run began; "
-                        "wait until the recording is complete, then run again"
-                    )
-                filled += count
+        offset = start * recording.bytes_per_sample
+        filled = 0
+        while filled < len(view):
+            count = os.preadv(self.descriptors[file_index], [view[filled:]], offset + filled)
+            if not count:
+                raise RecordingError(
+                    f"{recording.files[file_index].path} ended early while it was read: it has become shorter "
+                    "since the run began; wait until the recording is complete, then run again"
+                )
+            filled += count
         return traces
+
+    def read_timeline(self, start: int, stop: int) -> NDArray[np.generic]:
+        """Read timeline samples [start, stop), which must lie in one file; shape (stop - start, num_rows)."""
+        index = int(self.recording.file_of(np.array([start], dtype=np.int64))[0])
+        if index < 0 or stop > self.recording.files[index].stop_sample:
+            raise RecordingError(f"samples {start} to {stop} do not lie in one file of the recording")
+        shift = self.recording.files[index].start_sample
+        return self.read(index, start - shift, stop - shift)
 
 
 def open_flat_recording(
@@ -114,6 +141,7 @@ def open_flat_recording(
     dtype: np.dtype[np.generic],
     num_rows: int,
     sampling_frequency: float,
+    allow_trailing_bytes: bool = False,
 ) -> FlatRecording:
     """Open flat binary files as one recording, and check that they fit together.
 
@@ -128,6 +156,9 @@ def open_flat_recording(
         Rows of every file.
     sampling_frequency : float
         Hz.
+    allow_trailing_bytes : bool
+        Whether a file may end within a sample. True where the number of rows is certain (from a .meta); where
+        it is the user's word, a remainder is the sign of a wrong word.
 
     Raises
     ------
@@ -148,16 +179,19 @@ def open_flat_recording(
             raise MissingFileError(f"raw_source_file: {path} does not exist or is not a file")
         size = path.stat().st_size
         num_samples, trailing = divmod(size, bytes_per_sample)
-        if size == 0:
-            raise RecordingError(f"raw_source_file: {path} is empty")
-        if trailing:
+        if num_samples == 0:
+            raise RecordingError(
+                f"raw_source_file: {path} is empty or holds less than one sample ({size} bytes, "
+                f"one sample of {num_rows} rows has {bytes_per_sample}): check the path and the probe"
+            )
+        if trailing and not allow_trailing_bytes:
             raise RecordingError(
                 f"raw_source_file: {path} has {size} bytes, which is not a whole number of samples of "
                 f"{num_rows} rows × {dtype.itemsize} bytes ({trailing} bytes are left over): check data_type, "
                 "and that the probe lists every row of the file (rows that are no recording site too, with "
-                "connected = False)"
+                "connected = False), or set num_channels"
             )
-        files.append(FlatFile(path, int(start), num_samples))
+        files.append(FlatFile(path, int(start), num_samples, trailing))
     for earlier, later in zip(files, files[1:], strict=False):
         if later.start_sample < earlier.start_sample:
             raise RecordingError(
@@ -167,6 +201,6 @@ def open_flat_recording(
         if later.start_sample < earlier.stop_sample:
             raise RecordingError(
                 f"start_time: {later.path.name} starts at {later.start_sample}, but {earlier.path.name} ends at "
-                f"{earlier.stop_sample}: the files overlap on the timeline"
+                f"{earlier.stop_sample}: the files overlap on the timeline; check start_time and the probe's rows"
             )
     return FlatRecording(tuple(files), dtype, num_rows, sampling_frequency)

@@ -1,0 +1,81 @@
+"""The construction of 2018, kept by name so that old runs can be repeated: low rank in the first difference."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.linalg import svds
+
+from hybridfactory.events.alignment import PAD
+from hybridfactory.events.footprint import footprint_weights
+from hybridfactory.events.snippets import remove_baseline
+
+__all__ = ["FittedDerivative", "fit_derivative"]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedDerivative:
+    """Counterpart of `FittedUnit`: no noise model, no alignment, every spike taken as it is.
+
+    The construction itself has no mean; the components' average share stands in for it, so that the model
+    reads like any other.
+    """
+
+    columns: NDArray[np.int64]
+    mean: NDArray[np.float32]
+    components: NDArray[np.float32]
+    noise_deviation: NDArray[np.float32]
+    is_training: NDArray[np.bool_]
+    directions: NDArray[np.float32]
+    average_scores: NDArray[np.float32]
+
+    def encode(
+        self, snippets: NDArray[np.generic], is_training: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
+        """Find the share of the components in every snippet; see `FittedUnit.encode`."""
+        scores = _differences(snippets[:, PAD:-PAD][:, :, self.columns]) @ self.directions.T
+        scores -= self.average_scores
+        return np.zeros(len(snippets), dtype=np.int64), scores, np.ones(len(snippets), dtype=bool)
+
+
+def fit_derivative(
+    snippets: NDArray[np.generic],
+    background: NDArray[np.generic],
+    *,
+    max_rank: int | None,
+    random: np.random.Generator,
+) -> FittedDerivative:
+    """Decompose the first differences of detrended snippets, and sum the components up again.
+
+    Parameters and result are as for `fit_unit`. ``max_rank=None`` keeps the documented six components, since
+    this construction knows no noise edge.
+    """
+    values = remove_baseline(snippets, margin=PAD)[:, PAD:-PAD]
+    deviation = remove_baseline(background, margin=PAD)[:, PAD:-PAD].std(axis=(0, 1))
+    average = values.mean(axis=0)
+    columns = np.flatnonzero(footprint_weights(average, deviation / np.sqrt(len(values))))
+    differences = _differences(snippets[:, PAD:-PAD][:, :, columns])
+    rank = min(max_rank or 6, min(differences.shape) - 1)
+    start = random.standard_normal(min(differences.shape)).astype(np.float32)
+    _, _, vectors = svds(differences, k=rank, v0=start, solver="arpack")
+    directions = np.ascontiguousarray(vectors[::-1])
+    num_samples = average.shape[0]
+    components = np.zeros((rank, num_samples, columns.size), dtype=np.float32)
+    components[:, 1:] = directions.reshape(rank, num_samples - 1, columns.size).cumsum(axis=1)
+    average_scores = (differences @ directions.T).mean(axis=0)
+    return FittedDerivative(
+        columns=columns,
+        mean=np.tensordot(average_scores, components, axes=1),
+        components=components,
+        noise_deviation=deviation[columns].astype(np.float32),
+        is_training=np.ones(len(values), dtype=bool),
+        directions=directions,
+        average_scores=average_scores,
+    )
+
+
+def _differences(snippets: NDArray[np.generic]) -> NDArray[np.float32]:
+    """First differences of snippets minus the line through their first and last sample, flattened."""
+    values = snippets.astype(np.float64)
+    steps = np.diff(values, axis=1) - (values[:, -1:] - values[:, :1]) / (values.shape[1] - 1)
+    return steps.reshape(len(values), -1).astype(np.float32)

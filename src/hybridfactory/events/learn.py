@@ -1,0 +1,324 @@
+"""From a recording and donor spike trains to one event model per donor, in bounded memory."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from hybridfactory.events.alignment import MAX_OFFSET, NUM_PHASES, PAD
+from hybridfactory.events.derivative import FittedDerivative, fit_derivative
+from hybridfactory.events.fit import FittedUnit, fit_unit
+from hybridfactory.events.locate import UnitLocation, locate_units, spread_sample
+from hybridfactory.events.model import EventModel
+from hybridfactory.events.snippets import SnippetRequest, iter_snippets, read_snippets
+from hybridfactory.progress import ProgressCallback, no_progress
+from hybridfactory.recording.flat import FlatRecording
+
+__all__ = ["ModelSettings", "RefusedUnit", "Sites", "learn_event_models"]
+
+MIN_TRAINING_SPIKES = 30
+MAX_TRAINING_SPIKES = 2000
+NUM_BACKGROUND_WINDOWS = 1000
+CANDIDATE_RADIUS_UM = 200.0
+MAX_CANDIDATE_ROWS = 64
+GROUP_BYTES = 192 << 20
+BATCH_SIZE = 64
+LAG_WORTH_A_NOTE_S = 1e-4
+SEARCH_S = 1e-3
+
+Fitted = FittedUnit | FittedDerivative
+
+
+@dataclass(frozen=True, eq=False)
+class Sites:
+    """The connected sites of the probe.
+
+    Parameters
+    ----------
+    rows : numpy.ndarray of int64, shape (num_sites,)
+    positions_um : numpy.ndarray of float64, shape (num_sites, 2)
+    shanks : numpy.ndarray of int64, shape (num_sites,)
+    """
+
+    rows: NDArray[np.int64]
+    positions_um: NDArray[np.float64]
+    shanks: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """How events are modelled; see the parameters of the same names."""
+
+    samples_before: int
+    samples_after: int
+    max_rank: int | None
+    construction: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class RefusedUnit:
+    """A donor without an event model, and why."""
+
+    label: int
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Donor:
+    """A donor on its way to a model: spike times at the trough, and the rows that may see it."""
+
+    label: int
+    samples: NDArray[np.int64]
+    is_inside: NDArray[np.bool_]
+    training: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    lag: int
+
+
+def learn_event_models(
+    recording: FlatRecording,
+    trains: Mapping[int, NDArray[np.int64]],
+    sites: Sites,
+    settings: ModelSettings,
+    *,
+    progress: ProgressCallback = no_progress,
+) -> dict[int, EventModel | RefusedUnit]:
+    """Learn what the donors' spikes look like, from the untouched source.
+
+    Parameters
+    ----------
+    recording : FlatRecording
+    trains : mapping of int to numpy.ndarray of int64
+        Label → spike times on the timeline, ascending.
+    sites : Sites
+    settings : ModelSettings
+
+    Returns
+    -------
+    dict of int to EventModel or RefusedUnit
+        In ascending order of label. The result for one unit does not depend on which others there are.
+    """
+    search = max(round(SEARCH_S * recording.sampling_frequency), 1)
+    results: dict[int, EventModel | RefusedUnit] = {}
+    located: list[tuple[int, NDArray[np.int64]]] = []
+    for label in sorted(trains):
+        searchable = trains[label][recording.holds_window(trains[label], 2 * search, 2 * search)]
+        if searchable.size < MIN_TRAINING_SPIKES:
+            results[label] = _too_few(label, searchable.size, "spikes away from the files' ends")
+        else:
+            located.append((label, searchable))
+    locations = locate_units(
+        recording, [train for _, train in located], sites.rows, search_samples=search, progress=progress
+    )
+    donors: list[_Donor] = []
+    for (label, _), location in zip(located, locations, strict=True):
+        donor = _prepare(recording, label, trains[label], location, sites, settings)
+        if donor.training.size < MIN_TRAINING_SPIKES:
+            results[label] = _too_few(label, donor.training.size, "spikes with a whole window inside a file")
+        else:
+            donors.append(donor)
+    done = 0
+    for group in _groups(donors, recording, settings):
+        for result in _learn_group(recording, group, settings, progress):
+            results[result.label] = result
+        done += len(group)
+        progress("learning units", done, len(donors))
+    return dict(sorted(results.items()))
+
+
+def _too_few(label: int, count: int, what: str) -> RefusedUnit:
+    missing = MIN_TRAINING_SPIKES - count
+    return RefusedUnit(
+        label,
+        f"only {count} {what}; an event model needs {MIN_TRAINING_SPIKES}, so {missing} are missing",
+    )
+
+
+def _prepare(
+    recording: FlatRecording,
+    label: int,
+    train: NDArray[np.int64],
+    location: UnitLocation,
+    sites: Sites,
+    settings: ModelSettings,
+) -> _Donor:
+    """Move spike times to the trough, and choose the training spikes and the rows to look at."""
+    samples = train + location.lag
+    is_inside = recording.holds_window(samples, settings.samples_before + PAD, settings.samples_after + PAD)
+    inside = np.flatnonzero(is_inside)
+    distance = np.linalg.norm(sites.positions_um - sites.positions_um[location.column], axis=1)
+    near = (distance <= CANDIDATE_RADIUS_UM) & (sites.shanks == sites.shanks[location.column])
+    nearest = np.argsort(np.where(near, distance, np.inf), kind="stable")[: min(near.sum(), MAX_CANDIDATE_ROWS)]
+    return _Donor(
+        label=label,
+        samples=samples,
+        is_inside=is_inside,
+        training=inside[spread_sample(inside.size, MAX_TRAINING_SPIKES)],
+        rows=np.sort(sites.rows[nearest]),
+        lag=location.lag,
+    )
+
+
+def _groups(
+    donors: Sequence[_Donor], recording: FlatRecording, settings: ModelSettings
+) -> Iterator[list[_Donor]]:
+    """Split the donors so that the snippets of a group fit into `GROUP_BYTES`."""
+    width = settings.samples_before + 1 + settings.samples_after + 2 * PAD
+    group: list[_Donor] = []
+    used = 0
+    for donor in donors:
+        windows = donor.training.size + NUM_BACKGROUND_WINDOWS
+        size = windows * width * donor.rows.size * recording.dtype.itemsize
+        if group and used + size > GROUP_BYTES:
+            yield group
+            group, used = [], 0
+        group.append(donor)
+        used += size
+    if group:
+        yield group
+
+
+def _learn_group(
+    recording: FlatRecording, donors: Sequence[_Donor], settings: ModelSettings, progress: ProgressCallback
+) -> list[EventModel | RefusedUnit]:
+    """Read the training spikes of some donors in one pass, and fit their models side by side."""
+    before, after = settings.samples_before + PAD, settings.samples_after + PAD
+    requests = [SnippetRequest(donor.samples[donor.training], donor.rows) for donor in donors]
+    requests += [
+        SnippetRequest(_background_samples(recording, donor, settings, before, after), donor.rows)
+        for donor in donors
+    ]
+    snippets = read_snippets(
+        recording, requests, before=before, after=after, step="reading training spikes", progress=progress
+    )
+    fit = fit_unit if settings.construction == "shrunk_svd" else fit_derivative
+
+    def work(position: int) -> tuple[Fitted, tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]]:
+        random = np.random.default_rng([settings.seed, donors[position].label])
+        spikes, background = snippets[position], snippets[position + len(donors)]
+        fitted = fit(spikes, background, max_rank=settings.max_rank, random=random)
+        return fitted, fitted.encode(spikes, fitted.is_training)
+
+    # One BLAS thread each: the sums are then made in the same order on every machine, whatever its cores.
+    with threadpool_limits(1), ThreadPoolExecutor(max_workers=2) as pool:
+        fits = list(pool.map(work, range(len(donors))))
+        del snippets
+        return _encode_all(recording, donors, fits, settings, progress)
+
+
+def _background_samples(
+    recording: FlatRecording, donor: _Donor, settings: ModelSettings, before: int, after: int
+) -> NDArray[np.int64]:
+    """Random times whose windows hold none of the donor's spikes; any times where it leaves no room."""
+    random = np.random.default_rng([settings.seed, 0])
+    lengths = np.array([max(file.num_samples - before - after, 0) for file in recording.files])
+    draws = np.sort(random.integers(lengths.sum(), size=2 * NUM_BACKGROUND_WINDOWS))
+    file = np.searchsorted(np.cumsum(lengths), draws, side="right")
+    starts = np.array([file.start_sample for file in recording.files])
+    samples = draws - (np.cumsum(lengths) - lengths)[file] + starts[file] + before
+    position = np.searchsorted(donor.samples, samples)
+    padded = np.concatenate([[samples[0] - 10**9], donor.samples, [samples[-1] + 10**9]])
+    distance = np.minimum(samples - padded[position], padded[position + 1] - samples)
+    free = samples[distance > before + after]
+    chosen = free if free.size >= MIN_TRAINING_SPIKES else samples
+    return chosen[spread_sample(chosen.size, NUM_BACKGROUND_WINDOWS)]
+
+
+def _encode_all(
+    recording: FlatRecording,
+    donors: Sequence[_Donor],
+    fits: Sequence[tuple[Fitted, tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]]],
+    settings: ModelSettings,
+    progress: ProgressCallback,
+) -> list[EventModel | RefusedUnit]:
+    """Give every spike of the donors its own share of the model, those outside the training sample too."""
+    before, after = settings.samples_before + PAD, settings.samples_after + PAD
+    tables = []
+    remaining = []
+    for donor, (fitted, (phases, coefficients, clean)) in zip(donors, fits, strict=True):
+        table = (
+            np.zeros(donor.samples.size, dtype=np.int64),
+            np.zeros((donor.samples.size, coefficients.shape[1]), dtype=np.float32),
+            np.zeros(donor.samples.size, dtype=bool),
+        )
+        for whole, part in zip(table, (phases, coefficients, clean), strict=True):
+            whole[donor.training] = part
+        tables.append(table)
+        has_model = fitted.is_training.sum() >= MIN_TRAINING_SPIKES
+        rest = np.setdiff1d(np.flatnonzero(donor.is_inside), donor.training) if has_model else donor.training[:0]
+        remaining.append(rest)
+    requests = [
+        SnippetRequest(donor.samples[rest], donor.rows) for donor, rest in zip(donors, remaining, strict=True)
+    ]
+    # Batches of one size, cut at the unit's own spikes: rounding then cannot depend on the other units.
+    waiting: list[NDArray[np.generic]] = [np.empty((0,)) for _ in donors]
+    encoded = [0] * len(donors)
+
+    def encode_batch(owner: int, batch: NDArray[np.generic]) -> None:
+        which = remaining[owner][encoded[owner] : encoded[owner] + len(batch)]
+        encoded[owner] += len(batch)
+        parts = fits[owner][0].encode(batch, np.zeros(len(batch), dtype=bool))
+        for whole, part in zip(tables[owner], parts, strict=True):
+            whole[which] = part
+
+    pieces = iter_snippets(
+        recording, requests, before=before, after=after, step="reading all spikes", progress=progress
+    )
+    for owner, _, piece in pieces:
+        queue = np.concatenate([waiting[owner], piece]) if len(waiting[owner]) else piece
+        while len(queue) >= BATCH_SIZE:
+            encode_batch(owner, queue[:BATCH_SIZE])
+            queue = queue[BATCH_SIZE:]
+        waiting[owner] = queue
+    for owner, queue in enumerate(waiting):
+        if len(queue):
+            encode_batch(owner, queue)
+    return [
+        _finish(recording, donor, fitted, table, settings)
+        for donor, (fitted, _), table in zip(donors, fits, tables, strict=True)
+    ]
+
+
+def _finish(
+    recording: FlatRecording,
+    donor: _Donor,
+    fitted: Fitted,
+    table: tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]],
+    settings: ModelSettings,
+) -> EventModel | RefusedUnit:
+    """Put the model together, or say why there is none."""
+    num_training = int(fitted.is_training.sum())
+    if num_training < MIN_TRAINING_SPIKES:
+        return _too_few(donor.label, num_training, f"clean spikes among the {donor.training.size} looked at")
+    phases, coefficients, clean = table
+    whole_samples = (phases + NUM_PHASES // 2) // NUM_PHASES
+    samples = donor.samples + whole_samples
+    order = np.argsort(samples, kind="stable")
+    notes = []
+    if abs(donor.lag) > LAG_WORTH_A_NOTE_S * recording.sampling_frequency:
+        notes.append(
+            f"the trough lies {donor.lag:+d} samples from the time the sorting states; "
+            "truth times are those of the trough"
+        )
+    at_limit = float((np.abs(phases[clean]) >= round(MAX_OFFSET * NUM_PHASES)).mean()) if clean.any() else 0.0
+    if at_limit > 0.1:
+        notes.append(f"{at_limit:.0%} of its spikes lie {MAX_OFFSET:g} samples or more off the stated time")
+    main = int(np.abs(fitted.mean).max(axis=0).argmax())
+    return EventModel(
+        label=donor.label,
+        rows=donor.rows[fitted.columns],
+        mean=fitted.mean,
+        components=fitted.components,
+        samples_before=settings.samples_before,
+        donor_samples=samples[order],
+        phases=(phases - whole_samples * NUM_PHASES)[order],
+        coefficients=coefficients[order],
+        is_clean=clean[order],
+        num_training_spikes=num_training,
+        noise_level=float(fitted.noise_deviation[main]),
+        notes=tuple(notes),
+    )

@@ -1,0 +1,1 @@
+"""The truth on disk: tables, the manifest, and a finished run opened again."""

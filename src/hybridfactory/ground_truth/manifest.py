@@ -1,0 +1,182 @@
+"""The machine-readable record of a finished run."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from hybridfactory._version import __version__
+from hybridfactory.errors import MissingFileError, OutputError
+from hybridfactory.ground_truth.fingerprint import fingerprint
+from hybridfactory.ground_truth.paths import MANIFEST_NAME, RunPaths
+from hybridfactory.plan.plan import InjectionPlan, PlannedUnit
+from hybridfactory.recording.flat import FlatRecording
+
+__all__ = ["Manifest", "read_manifest", "write_manifest"]
+
+FORMAT = "hybridfactory run"
+FORMAT_VERSION = 1
+LIBRARIES = ("numpy", "scipy", "numba", "pandas", "h5py", "probeinterface", "spikeinterface")
+REQUIRED = ("session_name", "random_seed", "recording", "sources", "targets", "files")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest as read from a run's folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    content : dict
+        The JSON object; docs/outputs.md describes it.
+    """
+
+    folder: Path
+    content: dict[str, Any]
+
+    @property
+    def session_name(self) -> str:
+        """Name of the run."""
+        return str(self.content["session_name"])
+
+    @property
+    def paths(self) -> RunPaths:
+        """Where the run's files lie."""
+        return RunPaths(self.folder, self.session_name)
+
+    @property
+    def target_paths(self) -> tuple[Path, ...]:
+        """The hybrid files, in timeline order."""
+        return tuple(self.folder / target["name"] for target in self.content["targets"])
+
+    def targets_are_untouched(self) -> bool:
+        """Whether the hybrid files are there, with the size and time of change that the run left."""
+        for path, target in zip(self.target_paths, self.content["targets"], strict=True):
+            if not path.is_file():
+                return False
+            status = path.stat()
+            if (status.st_size, status.st_mtime_ns) != (target["size"], target["mtime_ns"]):
+                return False
+        return True
+
+
+def write_manifest(
+    paths: RunPaths,
+    *,
+    parameters: Mapping[str, Any],
+    random_seed: int,
+    recording: FlatRecording,
+    targets: Sequence[Path],
+    plan: InjectionPlan,
+    num_clipped_samples: int,
+    warnings: Sequence[str],
+) -> None:
+    """Write the manifest of a run whose other files are complete.
+
+    Parameters
+    ----------
+    paths : RunPaths
+        Folder to write to.
+    parameters : mapping of str to object
+        As given, in JSON's types.
+    random_seed : int
+    recording : FlatRecording
+        The source.
+    targets : sequence of pathlib.Path
+        The hybrid files.
+    plan : InjectionPlan
+    num_clipped_samples : int
+    warnings : sequence of str
+    """
+    content = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "session_name": paths.session_name,
+        "random_seed": random_seed,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "hybridfactory": __version__,
+            "python": platform.python_version(),
+            **{library: version(library) for library in LIBRARIES},
+        },
+        "parameters": dict(parameters),
+        "recording": {
+            "dtype": recording.dtype.str,
+            "num_rows": recording.num_rows,
+            "sampling_frequency": recording.sampling_frequency,
+        },
+        "sources": [
+            {
+                "path": str(file.path.resolve()),
+                "start_sample": file.start_sample,
+                "num_samples": file.num_samples,
+                **_identity(file.path),
+            }
+            for file in recording.files
+        ],
+        "targets": [{"name": target.name, **_identity(target)} for target in targets],
+        "files": [path.name for path in paths.truth_files],
+        "num_events": plan.num_events,
+        "num_clipped_samples": num_clipped_samples,
+        "units": [_describe(unit) for unit in plan],
+        "warnings": list(warnings),
+    }
+    paths.manifest.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _identity(path: Path) -> dict[str, Any]:
+    status = path.stat()
+    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "fingerprint": fingerprint(path)}
+
+
+def _describe(unit: PlannedUnit) -> dict[str, Any]:
+    return {
+        "donor_label": unit.donor_label,
+        "injected_label": unit.injected_label,
+        "reason": unit.reason,
+        "donor_channel": unit.donor_row,
+        "center_channel": unit.center_row,
+        "num_events": unit.num_events,
+        "num_refused_events": len(unit.refused.reasons),
+        "notes": list(unit.notes),
+    }
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a finished run.
+
+    Raises
+    ------
+    MissingFileError
+        If the folder holds no manifest: it is not the output of a finished run.
+    OutputError
+        If the manifest is damaged or was written by a later version.
+    """
+    path = folder / MANIFEST_NAME
+    if not path.is_file():
+        raise MissingFileError(
+            f"{folder} holds no {MANIFEST_NAME}: it is not the output folder of a finished run; "
+            "run 'hybridfactory generate' first"
+        )
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise OutputError(f"{path} is damaged ({error}): run 'hybridfactory generate' again") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise OutputError(f"{path} is not a hybridfactory manifest: choose another folder")
+    if content.get("format_version") != FORMAT_VERSION:
+        raise OutputError(
+            f"{path} has format version {content.get('format_version')}, this program reads {FORMAT_VERSION}: "
+            "use the version of hybridfactory that wrote it"
+        )
+    missing = [key for key in REQUIRED if key not in content]
+    if missing:
+        raise OutputError(f"{path} lacks {', '.join(missing)}: run 'hybridfactory generate' again")
+    names = [*content["files"], *(target["name"] for target in content["targets"])]
+    if any(not isinstance(name, str) or Path(name).name != name for name in names):
+        raise OutputError(f"{path} names files outside its folder: run 'hybridfactory generate' again")
+    return Manifest(folder, content)

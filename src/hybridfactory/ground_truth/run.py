@@ -1,0 +1,163 @@
+"""A finished run, opened again: its hybrid recording and its truth as SpikeInterface objects."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hybridfactory.errors import MissingFileError
+from hybridfactory.ground_truth.manifest import Manifest, read_manifest
+from hybridfactory.probes import Probe, load_probe
+
+__all__ = ["HybridRun", "load"]
+
+
+def load(output_directory: str | PathLike[str]) -> "HybridRun":
+    """Open the output folder of a finished run.
+
+    Parameters
+    ----------
+    output_directory : path-like
+
+    Returns
+    -------
+    HybridRun
+
+    Raises
+    ------
+    MissingFileError
+        If the folder, or a file that the run wrote, is not there.
+    OutputError
+        If the manifest is damaged.
+    """
+    folder = Path(output_directory).expanduser().resolve()
+    if not folder.is_dir():
+        raise MissingFileError(f"{folder} does not exist or is not a folder")
+    manifest = read_manifest(folder)
+    for path in manifest.paths.truth_files:
+        if not path.is_file():
+            raise MissingFileError(f"{path} is missing from the run: run 'hybridfactory generate' again")
+    return HybridRun(manifest)
+
+
+@dataclass(frozen=True, eq=False)
+class HybridRun:
+    """A finished run. Everything is read when it is first asked for.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    """
+
+    manifest: Manifest
+
+    @property
+    def output_directory(self) -> Path:
+        """Folder of the run."""
+        return self.manifest.folder
+
+    @cached_property
+    def probe(self) -> Probe:
+        """Probe of source and hybrid."""
+        return load_probe(self.manifest.paths.probe)
+
+    @property
+    def sampling_frequency(self) -> float:
+        """Hz."""
+        return float(self.manifest.content["recording"]["sampling_frequency"])
+
+    @cached_property
+    def recording(self) -> Any:
+        """Hybrid as a SpikeInterface recording: connected rows, probe attached, one segment per file.
+
+        It reads the source and renders the events as they are asked for; the hybrid files are not needed.
+
+        Raises
+        ------
+        MissingFileError
+            If a source file is not where it was; `written_recording` then still works.
+        """
+        from hybridfactory.injection.lazy import HybridRecording  # noqa: PLC0415
+
+        content = self.manifest.content
+        for source in content["sources"]:
+            if not Path(source["path"]).is_file():
+                raise MissingFileError(
+                    f"source file {source['path']} is gone: put it back, or use written_recording, which reads "
+                    "the hybrid file"
+                )
+        recording = HybridRecording(
+            files=[(item["path"], item["start_sample"], item["num_samples"]) for item in content["sources"]],
+            dtype=content["recording"]["dtype"],
+            num_rows=content["recording"]["num_rows"],
+            sampling_frequency=self.sampling_frequency,
+            script_path=str(self.manifest.paths.script),
+            rows=[int(row) for row in self.probe.connected_rows],
+        )
+        return self._with_probe(recording)
+
+    @cached_property
+    def written_recording(self) -> Any:
+        """The hybrid files as a SpikeInterface recording, in the same form as `recording`.
+
+        Raises
+        ------
+        MissingFileError
+            If a hybrid file is not there.
+        """
+        from spikeinterface.core import BinaryRecordingExtractor  # noqa: PLC0415
+
+        for path in self.manifest.target_paths:
+            if not path.is_file():
+                raise MissingFileError(f"hybrid file {path} is missing: run 'hybridfactory generate' again")
+        content = self.manifest.content["recording"]
+        whole = BinaryRecordingExtractor(
+            file_paths=list(self.manifest.target_paths),
+            sampling_frequency=self.sampling_frequency,
+            dtype=content["dtype"],
+            num_channels=content["num_rows"],
+        )
+        return self._with_probe(whole.select_channels([int(row) for row in self.probe.connected_rows]))
+
+    def _with_probe(self, recording: Any) -> Any:
+        """Attach the probe; the recording's channels are the connected rows, in the probe's order."""
+        contacts = self.probe.to_probeinterface()
+        contacts.set_device_channel_indices(np.arange(self.probe.connected_rows.size))
+        return recording.set_probe(contacts)
+
+    @cached_property
+    def sorting(self) -> Any:
+        """Truth as a SpikeInterface sorting: injected units by their new labels, one segment per file.
+
+        The property ``true_unit`` gives each unit's donor, ``center_channel`` its raw row.
+        """
+        from spikeinterface.core import NumpySorting  # noqa: PLC0415
+
+        events = self.artificial_units
+        units = events.drop_duplicates("new_unit").sort_values("new_unit")
+        samples, labels = [], []
+        for source in self.manifest.content["sources"]:
+            start = source["start_sample"]
+            inside = events["timestep"].between(start, start + source["num_samples"], inclusive="left")
+            samples.append(events.loc[inside, "timestep"].to_numpy(dtype=np.int64) - start)
+            labels.append(events.loc[inside, "new_unit"].to_numpy(dtype=np.int64))
+        sorting = NumpySorting.from_samples_and_labels(
+            samples, labels, self.sampling_frequency, unit_ids=units["new_unit"].to_numpy()
+        )
+        sorting.set_property("true_unit", units["true_unit"].to_numpy())
+        sorting.set_property("center_channel", units["center_channel"].to_numpy())
+        return sorting
+
+    @cached_property
+    def artificial_units(self) -> pd.DataFrame:
+        """One row per injected event; see docs/outputs.md."""
+        return pd.read_csv(self.manifest.paths.artificial_units)
+
+    @cached_property
+    def units(self) -> pd.DataFrame:
+        """One row per donor unit, injected or not."""
+        return pd.read_csv(self.manifest.paths.units)

@@ -1,0 +1,107 @@
+"""Source samples in, hybrid samples out: the one function that both the file and the lazy recording come from."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridfactory.injection.kernel import add_events, apply_patch, count_marked
+from hybridfactory.injection.script import InjectionScript
+
+__all__ = ["MAX_SPAN_SAMPLES", "render"]
+
+MAX_SPAN_SAMPLES = 8192
+"""Longest piece to render at once; at 385 rows, 12 MB of float32."""
+
+COMPILED_TYPES = frozenset("bBhHiIfd")
+
+
+def render(
+    traces: NDArray[np.generic],
+    start: int,
+    script: InjectionScript,
+    clipped: NDArray[np.int32] | None = None,
+) -> NDArray[np.generic]:
+    """Render a piece of the hybrid.
+
+    Parameters
+    ----------
+    traces : numpy.ndarray, shape (num_samples, num_rows)
+        The source's samples, all rows. Left as they are.
+    start : int
+        Timeline index of the first of them.
+    script : InjectionScript
+    clipped : numpy.ndarray of int32, shape (num_events,), optional
+        Per event, the number of its samples that hit the end of the data type's range is added to it. Pieces
+        that do not overlap may share it.
+
+    Returns
+    -------
+    numpy.ndarray, shape (num_samples, num_rows), same data type
+    """
+    first, last = script.events_in(start, start + len(traces))
+    if first == last:
+        return traces.copy()
+    native = traces.dtype.newbyteorder("=")
+    # Byte order is changed by moving bytes: values that nothing is added to keep every bit, NaNs too.
+    hybrid = traces.copy() if traces.dtype.isnative else traces.byteswap().view(native)
+    patch = np.zeros(traces.shape, dtype=np.float32)
+    add_events(
+        patch,
+        start,
+        first,
+        last,
+        script.samples,
+        script.units,
+        script.phases,
+        script.weights,
+        script.weight_starts,
+        script.num_waveforms,
+        script.num_columns,
+        script.bank,
+        script.bank_starts,
+        script.rows,
+        script.row_starts,
+        script.window,
+    )
+    if _apply(hybrid, patch) and clipped is not None:
+        count_marked(
+            clipped,
+            patch,
+            start,
+            first,
+            last,
+            script.samples,
+            script.units,
+            script.num_columns,
+            script.rows,
+            script.row_starts,
+            script.window,
+        )
+    return hybrid if traces.dtype.isnative else hybrid.byteswap().view(traces.dtype)
+
+
+def _apply(hybrid: NDArray[np.generic], patch: NDArray[np.float32]) -> int:
+    """Add the patch in place; the number of clipped samples, which are marked by NaN in `patch`."""
+    is_integer = hybrid.dtype.kind in "iu"
+    lowest, highest = (0.0, 0.0)
+    if is_integer:
+        limits = np.iinfo(hybrid.dtype)
+        lowest, highest = float(limits.min), float(limits.max)
+    if hybrid.dtype.char in COMPILED_TYPES:
+        return int(apply_patch(hybrid, patch, is_integer, lowest, highest))
+    return _apply_wide(hybrid, patch, is_integer)
+
+
+def _apply_wide(hybrid: NDArray[np.generic], patch: NDArray[np.float32], is_integer: bool) -> int:
+    """`apply_patch` for types that float64 cannot hold or the compiler does not know: 64-bit integers, halves."""
+    changed = np.nonzero(patch)
+    total = hybrid[changed].astype(np.longdouble) + patch[changed]
+    if not is_integer:
+        hybrid[changed] = total.astype(hybrid.dtype)
+        return 0
+    limits = np.iinfo(hybrid.dtype)
+    total = np.rint(total)
+    outside = (total < np.longdouble(limits.min)) | (total > np.longdouble(limits.max))
+    bounded = np.clip(total, np.longdouble(limits.min), np.longdouble(limits.max))
+    hybrid[changed] = bounded.astype(hybrid.dtype)
+    patch[changed[0][outside], changed[1][outside]] = np.nan
+    return int(outside.sum())

@@ -1,0 +1,188 @@
+"""Make the injection plan from event models: each unit's place, times and amplitudes, or why it has none."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridfactory.errors import PlacementError
+from hybridfactory.events.learn import RefusedUnit
+from hybridfactory.events.model import EventModel
+from hybridfactory.plan.amplitudes import draw_amplitude_factors
+from hybridfactory.plan.placement import Move, ProbeSites, choose_move, requested_move, valid_moves
+from hybridfactory.plan.plan import InjectionPlan, PlannedUnit, RefusedEvents
+from hybridfactory.plan.spike_times import TimingRules, jittered_times, nearest_clean, renewal_times
+
+__all__ = ["PlanSettings", "make_plan"]
+
+PLACEMENT, TIMES, AMPLITUDES = 1, 2, 3
+CLEARLY_SEEN_SHARE_OF_PEAK = 0.1
+
+
+@dataclass(frozen=True)
+class PlanSettings:
+    """What the user asked for; see the parameters of the same names.
+
+    `synthetic_rates_hz` maps donor labels to rates; empty: the donors' own times.
+    """
+
+    channel_shift: int | None
+    synthetic_rates_hz: Mapping[int, float]
+    time_jitter: float
+    amplitude_scale_min: float
+    amplitude_scale_max: float
+    seed: int
+    max_label: int
+
+
+def make_plan(
+    models: Mapping[int, EventModel | RefusedUnit],
+    spike_counts: Mapping[int, int],
+    sites: ProbeSites,
+    crowd_rows: NDArray[np.int64],
+    rules: TimingRules,
+    settings: PlanSettings,
+) -> InjectionPlan:
+    """Plan the injection of every donor.
+
+    Parameters
+    ----------
+    models : mapping of int to EventModel or RefusedUnit
+        By donor label.
+    spike_counts : mapping of int to int
+        Spikes of each donor in the sorting.
+    sites : ProbeSites
+    crowd_rows : numpy.ndarray of int64
+        Main row of every unit of the sorting, as far as known.
+    rules : TimingRules
+    settings : PlanSettings
+
+    Returns
+    -------
+    InjectionPlan
+        Units in ascending order of label. What is planned for one does not depend on the others.
+    """
+    units: list[PlannedUnit] = []
+    for label in sorted(models):
+        model = models[label]
+        if isinstance(model, RefusedUnit):
+            units.append(_refused(label, model.reason, spike_counts[label], None))
+            continue
+        try:
+            move = _find_move(model, sites, crowd_rows, settings)
+        except PlacementError as error:
+            units.append(_refused(label, str(error), spike_counts[label], model))
+            continue
+        units.append(_planned(model, move, spike_counts[label], sites, rules, settings))
+    return InjectionPlan(tuple(units), rules.samples_before, rules.samples_after)
+
+
+def _find_move(
+    model: EventModel, sites: ProbeSites, crowd_rows: NDArray[np.int64], settings: PlanSettings
+) -> Move:
+    if settings.channel_shift is not None:
+        return requested_move(sites, model.rows, model.mean, settings.channel_shift)
+    moves = valid_moves(sites, model.rows, model.mean)
+    if not moves:
+        raise PlacementError(
+            "no translation, rotation or reflection maps this unit's sites on other connected sites of the same "
+            "geometry"
+        )
+    height = np.abs(model.mean).max(axis=0)
+    clearly_seen = model.rows[height >= CLEARLY_SEEN_SHARE_OF_PEAK * height.max()]
+    random = np.random.default_rng([settings.seed, model.label, PLACEMENT])
+    return choose_move(moves, sites, clearly_seen, crowd_rows, random)
+
+
+def _planned(
+    model: EventModel,
+    move: Move,
+    num_donor_spikes: int,
+    sites: ProbeSites,
+    rules: TimingRules,
+    settings: PlanSettings,
+) -> PlannedUnit:
+    random = np.random.default_rng([settings.seed, model.label, TIMES])
+    lookalike = nearest_clean(model.donor_samples, model.is_clean)
+    rate = settings.synthetic_rates_hz.get(model.label)
+    if rate is None:
+        times = jittered_times(model.donor_samples, settings.time_jitter, rules, random)
+        donor_events = lookalike[times.donors]
+    else:
+        clean = np.flatnonzero(model.is_clean)
+        times = renewal_times(model.donor_samples[clean], rate, rules, random)
+        donor_events = clean[times.donors]
+    if times.samples.size == 0:
+        return _refused(model.label, "no event fits into the recording", num_donor_spikes, model)
+    factors = draw_amplitude_factors(
+        times.samples.size,
+        settings.amplitude_scale_min,
+        settings.amplitude_scale_max,
+        np.random.default_rng([settings.seed, model.label, AMPLITUDES]),
+    )
+    return PlannedUnit(
+        donor_label=model.label,
+        injected_label=model.label + _label_offset(settings.max_label),
+        reason="",
+        notes=(*model.notes, *_notes_on(move)),
+        num_donor_spikes=num_donor_spikes,
+        num_training_spikes=model.num_training_spikes,
+        rank=len(model.components),
+        snr=model.snr,
+        donor_row=int(model.rows[model.main_column]),
+        center_row=int(sites.rows[move.center]),
+        displacement_um=move.displacement_um,
+        move=move.kind,
+        rows=sites.rows[move.channels],
+        footprint=move.footprint,
+        samples=times.samples,
+        donor_events=donor_events,
+        donor_samples=model.donor_samples[donor_events],
+        amplitude_factors=factors,
+        refused=times.refused,
+    )
+
+
+def _notes_on(move: Move) -> Sequence[str]:
+    notes = []
+    if move.kind != "translation":
+        notes.append(f"moved by a {move.kind} of its sites, since the probe has no translation for it")
+    if move.energy_share < 1 - 1e-3:
+        notes.append(f"{1 - move.energy_share:.1%} of its energy fell on no connected site and is left out")
+    if move.num_blind_sites:
+        notes.append(
+            f"{move.num_blind_sites} site(s) near its new centre had no counterpart at the donor's place, "
+            "and show nothing of it"
+        )
+    return notes
+
+
+def _label_offset(max_label: int) -> int:
+    """Smallest power of ten above every label: donor 17 of 64 units becomes 117."""
+    return int(10 ** len(str(max(max_label, 0))))
+
+
+def _refused(label: int, reason: str, num_donor_spikes: int, model: EventModel | None) -> PlannedUnit:
+    none = np.zeros(0, dtype=np.int64)
+    return PlannedUnit(
+        donor_label=label,
+        injected_label=None,
+        reason=reason,
+        notes=model.notes if model else (),
+        num_donor_spikes=num_donor_spikes,
+        num_training_spikes=model.num_training_spikes if model else 0,
+        rank=len(model.components) if model else 0,
+        snr=model.snr if model else float("nan"),
+        donor_row=int(model.rows[model.main_column]) if model else None,
+        center_row=None,
+        displacement_um=(float("nan"), float("nan")),
+        move="",
+        rows=none,
+        footprint=none,
+        samples=none,
+        donor_events=none,
+        donor_samples=none,
+        amplitude_factors=np.zeros(0, dtype=np.float32),
+        refused=RefusedEvents(none, ()),
+    )
