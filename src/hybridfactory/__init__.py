@@ -1,1 +1,41 @@
-"""x"""
+"""Hybrid ground truth for spike sorting: real units, moved in space and time, added to a real recording."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from hybridfactory._version import __version__
+
+if TYPE_CHECKING:
+    from hybridfactory.ground_truth.run import HybridRun, load
+    from hybridfactory.parameters import Parameters, load_parameters
+    from hybridfactory.pipeline import GenerateResult, generate
+
+__all__ = [
+    "GenerateResult",
+    "HybridRun",
+    "Parameters",
+    "__version__",
+    "generate",
+    "load",
+    "load_parameters",
+]
+
+_HOMES = {
+    "GenerateResult": "hybridfactory.pipeline",
+    "HybridRun": "hybridfactory.ground_truth.run",
+    "Parameters": "hybridfactory.parameters",
+    "generate": "hybridfactory.pipeline",
+    "load": "hybridfactory.ground_truth.run",
+    "load_parameters": "hybridfactory.parameters",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used, so that ``hybridfactory --help`` need not wait for NumPy."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hybridfactory' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

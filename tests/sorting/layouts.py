@@ -62,9 +62,7 @@ def save_matlab_npy(path: Path, array: NDArray[Any]) -> None:
     path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + array.tobytes(order="F"))
 
 
-def write_params(
-    folder: Path, dat_path: str, num_rows: int, rate: str = "25000.", filtered: bool = False
-) -> None:
+def write_params(folder: Path, dat_path: str, num_rows: int, rate: str = "25000.", filtered: bool = False) -> None:
     (folder / "params.py").write_text(
         f"dat_path = {dat_path}\nn_channels_dat = {num_rows}\ndtype = 'int16'\noffset = 0\n"
         f"sample_rate = {rate}\nhp_filtered = {filtered}"  # MATLAB ends without a newline
@@ -349,9 +347,7 @@ LAYOUTS = [
         main_rows={unit: int(PEAK_CHANNEL[unit - 1]) for unit in range(1, 6)},
         num_rows=len(CHANNEL_MAP),
     ),
-    Layout(
-        "phy SpikeInterface, copied recording", phy_spikeinterface_copy, "phy", main_rows={}, num_rows=None
-    ),
+    Layout("phy SpikeInterface, copied recording", phy_spikeinterface_copy, "phy", main_rows={}, num_rows=None),
     Layout(
         "phy JRCLUST",
         phy_jrclust,

@@ -83,9 +83,7 @@ class TestNpy:
             (phy / name).unlink()
         refuses(phy, re.escape(missing[0]), MissingFileError)
 
-    @pytest.mark.parametrize(
-        "name", ["spike_times.npy", "spike_clusters.npy", "templates.npy", "channel_map.npy"]
-    )
+    @pytest.mark.parametrize("name", ["spike_times.npy", "spike_clusters.npy", "templates.npy", "channel_map.npy"])
     @pytest.mark.parametrize("keep", [0, 5, 60, 200])
     def test_truncated(self, phy: Path, name: str, keep: int) -> None:
         whole = (phy / name).read_bytes()
@@ -101,9 +99,7 @@ class TestNpy:
     @pytest.mark.parametrize("shape", [(-1,), (-4, -4)])
     def test_negative_shape(self, phy: Path, shape: tuple[int, ...]) -> None:
         with (phy / "spike_times.npy").open("wb") as file:
-            np.lib.format.write_array_header_1_0(
-                file, {"descr": "<i8", "fortran_order": False, "shape": shape}
-            )
+            np.lib.format.write_array_header_1_0(file, {"descr": "<i8", "fortran_order": False, "shape": shape})
         refuses(phy, "is cut short")
 
     def test_python_objects_are_never_loaded(self, phy: Path) -> None:

@@ -60,9 +60,7 @@ def test_ambiguous_is_left_alone_with_a_warning(num_templates: int) -> None:
         (Origin.OTHER, RAW, False),
     ],
 )
-def test_channel_map_of_a_file_that_is_not_the_source(
-    origin: Origin, params: PhyParams, expected: bool
-) -> None:
+def test_channel_map_of_a_file_that_is_not_the_source(origin: Origin, params: PhyParams, expected: bool) -> None:
     elsewhere = [Path("renamed.bin")]
     assert channel_map_is_raw(origin, params, names_source=False, source_paths=elsewhere) is expected
 

@@ -35,9 +35,7 @@ class ReaderContract:
     def test_format_is_detected(self, layout: Layout, folder: Path) -> None:
         assert detect_format(folder) == layout.source_format
 
-    def test_times_are_zero_based_int64_and_ascending(
-        self, layout: Layout, read: Callable[..., Sorting]
-    ) -> None:
+    def test_times_are_zero_based_int64_and_ascending(self, layout: Layout, read: Callable[..., Sorting]) -> None:
         times = read().spike_times
         assert times.dtype == np.int64
         np.testing.assert_array_equal(times, layout.times)

@@ -45,9 +45,7 @@ def test_real_phy_folder_of_ten_channels(shared_data: Path) -> None:
 def test_real_phy_folder_of_kilosort_1(shared_data: Path) -> None:
     folder = shared_data / "phy_template_kilosort1"
     sorting = read_sorting(folder, source_paths=[Path("elsewhere/sim_binary.dat")])
-    np.testing.assert_array_equal(
-        sorting.spike_times, np.load(folder / "spike_times.npy").ravel().astype(int) - 1
-    )
+    np.testing.assert_array_equal(sorting.spike_times, np.load(folder / "spike_times.npy").ravel().astype(int) - 1)
     assert (sorting.sampling_frequency, sorting.num_rows, sorting.warnings) == (25000.0, 34, ())
     templates, channel_map = np.load(folder / "templates.npy"), np.load(folder / "channel_map.npy").ravel()
     for label, row in sorting.unit_main_rows.items():

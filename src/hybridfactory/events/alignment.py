@@ -39,7 +39,7 @@ def shift(waveforms: NDArray[np.float32], offset: float) -> NDArray[np.float32]:
     distance = np.arange(num_samples)[:, None] - np.arange(num_samples) - offset
     window = np.i0(6.0 * np.sqrt(np.maximum(1 - (distance / (PAD + 1)) ** 2, 0))) / np.i0(6.0)
     kernel = np.where(np.abs(distance) <= PAD + 1, np.sinc(distance) * window, 0).astype(np.float32)
-    return np.matmul(kernel, waveforms)
+    return np.asarray(np.matmul(kernel, waveforms))
 
 
 def time_derivative(waveform: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -78,4 +78,4 @@ def _differences(snippets: NDArray[np.generic]) -> NDArray[np.float32]:
     """First differences of snippets minus the line through their first and last sample, flattened."""
     values = snippets.astype(np.float64)
     steps = np.diff(values, axis=1) - (values[:, -1:] - values[:, :1]) / (values.shape[1] - 1)
-    return steps.reshape(len(values), -1).astype(np.float32)
+    return np.asarray(steps.reshape(len(values), -1), dtype=np.float32)

@@ -240,9 +240,10 @@ def _is_ordinary(windows: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def _energy(windows: NDArray[np.float32]) -> NDArray[np.float64]:
     """Mean square of every window; shape (num_windows,)."""
-    return np.einsum("nij,nij->n", windows, windows, dtype=np.float64) / max(windows[0].size, 1)
+    total = np.einsum("nij,nij->n", windows, windows, dtype=np.float64)
+    return np.asarray(total / max(windows[0].size, 1))
 
 
 def _deflection(windows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Largest absolute value of every window; shape (num_windows,)."""
-    return np.maximum(windows.max(axis=(1, 2)), -windows.min(axis=(1, 2)))
+    return np.asarray(np.maximum(windows.max(axis=(1, 2)), -windows.min(axis=(1, 2))))

@@ -10,9 +10,7 @@ MIN_STANDARD_ERRORS = 5.0
 NUM_TAPER_SAMPLES = 6
 
 
-def footprint_weights(
-    mean: NDArray[np.float32], standard_error: NDArray[np.floating]
-) -> NDArray[np.float32]:
+def footprint_weights(mean: NDArray[np.float32], standard_error: NDArray[np.floating]) -> NDArray[np.float32]:
     """Weight of every row: 0 where the unit isn't seen, 1 where it clearly is, smooth between.
 
     Parameters
@@ -26,7 +24,8 @@ def footprint_weights(
     rise = np.clip(height / threshold - 1, 0, 1)
     weights = rise * rise * (3 - 2 * rise)
     weights[height.argmax()] = 1
-    return weights.astype(np.float32)
+    smooth: NDArray[np.float32] = weights.astype(np.float32)
+    return smooth
 
 
 def end_taper(num_samples: int) -> NDArray[np.float32]:

@@ -30,6 +30,7 @@ LAG_WORTH_A_NOTE_S = 1e-4
 SEARCH_S = 1e-3
 
 Fitted = FittedUnit | FittedDerivative
+Encoded = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,9 +164,7 @@ def _prepare(
     )
 
 
-def _groups(
-    donors: Sequence[_Donor], recording: FlatRecording, settings: ModelSettings
-) -> Iterator[list[_Donor]]:
+def _groups(donors: Sequence[_Donor], recording: FlatRecording, settings: ModelSettings) -> Iterator[list[_Donor]]:
     """Split the donors so that the snippets of a group fit into `GROUP_BYTES`."""
     width = settings.samples_before + 1 + settings.samples_after + 2 * PAD
     group: list[_Donor] = []
@@ -189,15 +188,14 @@ def _learn_group(
     before, after = settings.samples_before + PAD, settings.samples_after + PAD
     requests = [SnippetRequest(donor.samples[donor.training], donor.rows) for donor in donors]
     requests += [
-        SnippetRequest(_background_samples(recording, donor, settings, before, after), donor.rows)
-        for donor in donors
+        SnippetRequest(_background_samples(recording, donor, settings, before, after), donor.rows) for donor in donors
     ]
     snippets = read_snippets(
         recording, requests, before=before, after=after, step="reading training spikes", progress=progress
     )
     fit = fit_unit if settings.construction == "shrunk_svd" else fit_derivative
 
-    def work(position: int) -> tuple[Fitted, tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]]:
+    def work(position: int) -> tuple[Fitted, Encoded]:
         random = np.random.default_rng([settings.seed, donors[position].label])
         spikes, background = snippets[position], snippets[position + len(donors)]
         fitted = fit(spikes, background, max_rank=settings.max_rank, random=random)
@@ -206,7 +204,7 @@ def _learn_group(
     # One BLAS thread each: the sums are then made in the same order on every machine, whatever its cores.
     with threadpool_limits(1), ThreadPoolExecutor(max_workers=2) as pool:
         fits = list(pool.map(work, range(len(donors))))
-        del snippets
+        snippets.clear()
         return _encode_all(recording, donors, fits, settings, progress)
 
 
@@ -225,13 +223,13 @@ def _background_samples(
     distance = np.minimum(samples - padded[position], padded[position + 1] - samples)
     free = samples[distance > before + after]
     chosen = free if free.size >= MIN_TRAINING_SPIKES else samples
-    return chosen[spread_sample(chosen.size, NUM_BACKGROUND_WINDOWS)]
+    return np.asarray(chosen[spread_sample(chosen.size, NUM_BACKGROUND_WINDOWS)], dtype=np.int64)
 
 
 def _encode_all(
     recording: FlatRecording,
     donors: Sequence[_Donor],
-    fits: Sequence[tuple[Fitted, tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]]],
+    fits: Sequence[tuple[Fitted, Encoded]],
     settings: ModelSettings,
     progress: ProgressCallback,
 ) -> list[EventModel | RefusedUnit]:
@@ -240,13 +238,12 @@ def _encode_all(
     tables = []
     remaining = []
     for donor, (fitted, (phases, coefficients, clean)) in zip(donors, fits, strict=True):
-        table = (
+        table: Encoded = (
             np.zeros(donor.samples.size, dtype=np.int64),
             np.zeros((donor.samples.size, coefficients.shape[1]), dtype=np.float32),
             np.zeros(donor.samples.size, dtype=bool),
         )
-        for whole, part in zip(table, (phases, coefficients, clean), strict=True):
-            whole[donor.training] = part
+        _store(table, donor.training, (phases, coefficients, clean))
         tables.append(table)
         has_model = fitted.is_training.sum() >= MIN_TRAINING_SPIKES
         rest = np.setdiff1d(np.flatnonzero(donor.is_inside), donor.training) if has_model else donor.training[:0]
@@ -261,9 +258,7 @@ def _encode_all(
     def encode_batch(owner: int, batch: NDArray[np.generic]) -> None:
         which = remaining[owner][encoded[owner] : encoded[owner] + len(batch)]
         encoded[owner] += len(batch)
-        parts = fits[owner][0].encode(batch, np.zeros(len(batch), dtype=bool))
-        for whole, part in zip(tables[owner], parts, strict=True):
-            whole[which] = part
+        _store(tables[owner], which, fits[owner][0].encode(batch, np.zeros(len(batch), dtype=bool)))
 
     pieces = iter_snippets(
         recording, requests, before=before, after=after, step="reading all spikes", progress=progress
@@ -283,11 +278,16 @@ def _encode_all(
     ]
 
 
+def _store(table: Encoded, which: NDArray[np.int64], part: Encoded) -> None:
+    phases, coefficients, clean = table
+    phases[which], coefficients[which], clean[which] = part
+
+
 def _finish(
     recording: FlatRecording,
     donor: _Donor,
     fitted: Fitted,
-    table: tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]],
+    table: Encoded,
     settings: ModelSettings,
 ) -> EventModel | RefusedUnit:
     """Put the model together, or say why there is none."""

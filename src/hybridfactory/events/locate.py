@@ -61,9 +61,7 @@ def locate_units(
     requests = [SnippetRequest(train[spread_sample(train.size, MAX_SPIKES)], rows) for train in trains]
     reach = 2 * search_samples
     sums = np.zeros((len(trains), 2 * reach + 1, rows.size))
-    pieces = iter_snippets(
-        recording, requests, before=reach, after=reach, step="locating units", progress=progress
-    )
+    pieces = iter_snippets(recording, requests, before=reach, after=reach, step="locating units", progress=progress)
     for unit, _, snippets in pieces:
         sums[unit] += remove_baseline(snippets).sum(axis=0)
     center = slice(reach - search_samples, reach + search_samples + 1)

@@ -68,7 +68,7 @@ class EventModel:
     def energy(self) -> NDArray[np.float64]:
         """Share of the mean's energy on each row; shape (num_rows,)."""
         power = (self.mean.astype(np.float64) ** 2).sum(axis=0)
-        return power / power.sum()
+        return np.asarray(power / power.sum())
 
     def waveform_bank(self, columns: NDArray[np.int64]) -> NDArray[np.float32]:
         """Mean and components on some rows, at every phase.

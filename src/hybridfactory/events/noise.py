@@ -1,6 +1,7 @@
 """The background on a unit's rows: how it varies together over space and time, and how to whiten it."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +36,11 @@ class NoiseModel:
 
     def whiten(self, snippets: NDArray[np.float32]) -> NDArray[np.float32]:
         """Make the background white with unit variance; shape (..., num_samples, num_rows)."""
-        return np.matmul(self.time_whitener, snippets @ self.space_whitener)
+        return cast("NDArray[np.float32]", np.matmul(self.time_whitener, snippets @ self.space_whitener))
 
     def unwhiten(self, snippets: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take back `whiten`; shape (..., num_samples, num_rows)."""
-        return np.matmul(self.time_root, snippets @ self.space_root)
+        return cast("NDArray[np.float32]", np.matmul(self.time_root, snippets @ self.space_root))
 
 
 def estimate_noise(snippets: NDArray[np.float32]) -> NoiseModel:
@@ -66,9 +67,7 @@ def estimate_noise(snippets: NDArray[np.float32]) -> NoiseModel:
     space_root, space_whitener = _roots(space)
     time_root, time_whitener = _roots(time)
     variance = np.diag(space) * np.trace(time) / num_samples
-    return NoiseModel(
-        np.sqrt(variance).astype(np.float32), space_whitener, space_root, time_whitener, time_root
-    )
+    return NoiseModel(np.sqrt(variance).astype(np.float32), space_whitener, space_root, time_whitener, time_root)
 
 
 def _shrunk(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -83,7 +82,7 @@ def _shrunk(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
 def _roots(covariance: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Symmetric square root and inverse square root."""
     values, vectors = np.linalg.eigh(covariance)
-    values = np.maximum(values, 1e-9 * values[-1])
-    root = (vectors * np.sqrt(values)) @ vectors.T
-    whitener = (vectors / np.sqrt(values)) @ vectors.T
+    floored: NDArray[np.float64] = np.maximum(values, 1e-9 * np.max(values))
+    root = (vectors * np.sqrt(floored)) @ vectors.T
+    whitener = (vectors / np.sqrt(floored)) @ vectors.T
     return root.astype(np.float32), whitener.astype(np.float32)

@@ -73,4 +73,5 @@ def denoise_matrix(matrix: NDArray[np.floating], noise_deviation: float) -> NDAr
     discriminant = np.maximum((observed**2 - 1 - aspect) ** 2 - 4 * aspect, 0)
     kept = observed > noise_edge(aspect)
     shrunk = np.where(kept, np.sqrt(discriminant) / np.where(kept, observed, 1), 0)
-    return ((left * shrunk * noise_deviation * np.sqrt(tall)) @ right).astype(np.float32)
+    denoised: NDArray[np.float32] = ((left * shrunk * noise_deviation * np.sqrt(tall)) @ right).astype(np.float32)
+    return denoised

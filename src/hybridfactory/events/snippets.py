@@ -142,4 +142,4 @@ def remove_baseline(snippets: NDArray[np.generic], *, margin: int = 0) -> NDArra
     ramp = (np.arange(width) - middle_of_head) / (middle_of_tail - middle_of_head)
     values -= head
     values -= ramp.astype(values.dtype)[:, None] * (tail - head)
-    return values.astype(np.float32, copy=False)
+    return np.asarray(values, dtype=np.float32)

@@ -1,5 +1,7 @@
 """Source samples in, hybrid samples out: the one function that both the file and the lazy recording come from."""
 
+from typing import Any, cast
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -82,12 +84,9 @@ def render(
 def _apply(hybrid: NDArray[np.generic], patch: NDArray[np.float32]) -> int:
     """Add the patch in place; the number of clipped samples, which are marked by NaN in `patch`."""
     is_integer = hybrid.dtype.kind in "iu"
-    lowest, highest = (0.0, 0.0)
-    if is_integer:
-        limits = np.iinfo(hybrid.dtype)
-        lowest, highest = float(limits.min), float(limits.max)
+    lowest, highest = _limits(hybrid.dtype) if is_integer else (0, 0)
     if hybrid.dtype.char in COMPILED_TYPES:
-        return int(apply_patch(hybrid, patch, is_integer, lowest, highest))
+        return int(apply_patch(hybrid, patch, is_integer, float(lowest), float(highest)))
     return _apply_wide(hybrid, patch, is_integer)
 
 
@@ -98,10 +97,16 @@ def _apply_wide(hybrid: NDArray[np.generic], patch: NDArray[np.float32], is_inte
     if not is_integer:
         hybrid[changed] = total.astype(hybrid.dtype)
         return 0
-    limits = np.iinfo(hybrid.dtype)
+    lowest, highest = map(np.longdouble, _limits(hybrid.dtype))
     total = np.rint(total)
-    outside = (total < np.longdouble(limits.min)) | (total > np.longdouble(limits.max))
-    bounded = np.clip(total, np.longdouble(limits.min), np.longdouble(limits.max))
+    outside = (total < lowest) | (total > highest)
+    bounded = np.clip(total, lowest, highest)
     hybrid[changed] = bounded.astype(hybrid.dtype)
     patch[changed[0][outside], changed[1][outside]] = np.nan
     return int(outside.sum())
+
+
+def _limits(dtype: np.dtype[np.generic]) -> tuple[int, int]:
+    """Range of an integer type."""
+    limits = np.iinfo(cast("np.dtype[np.integer[Any]]", dtype))
+    return int(limits.min), int(limits.max)

@@ -71,6 +71,11 @@ class InjectionScript:
         """Samples of an event after its trough."""
         return int(self.window[1])
 
+    def unit_of(self, injected_label: int | None) -> int:
+        """Index of a unit by its label; -1 for a unit that is not here."""
+        found = np.flatnonzero(self.labels == injected_label)
+        return int(found[0]) if found.size else -1
+
     def events_in(self, start: int, stop: int) -> tuple[int, int]:
         """Range of events whose windows touch timeline samples [start, stop)."""
         first = np.searchsorted(self.samples, start - self.samples_after, side="left")

@@ -41,7 +41,7 @@ def staging_folder(output_directory: Path) -> Iterator[Path]:
 def publish(staged: Iterable[Path], output_directory: Path) -> None:
     """Move finished files from the staging folder to where they belong, in order, replacing what is there."""
     for path in staged:
-        os.replace(path, output_directory / path.name)
+        path.replace(output_directory / path.name)
     descriptor = os.open(output_directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -146,7 +146,7 @@ def _write_span(
     traces = reader.read(file_index, start - file_start, stop - file_start)
     if script is not None:
         traces = render(traces, start, script, clipped)
-    view = memoryview(traces.view(np.uint8).reshape(-1))
+    view = memoryview(traces.view(np.uint8).reshape(-1).data)
     offset = (start - file_start) * reader.recording.bytes_per_sample
     written = 0
     while written < len(view):

@@ -1,0 +1,1 @@
+"""What is injected where and when, and what is not and why."""

@@ -78,9 +78,7 @@ def make_plan(
     return InjectionPlan(tuple(units), rules.samples_before, rules.samples_after)
 
 
-def _find_move(
-    model: EventModel, sites: ProbeSites, crowd_rows: NDArray[np.int64], settings: PlanSettings
-) -> Move:
+def _find_move(model: EventModel, sites: ProbeSites, crowd_rows: NDArray[np.int64], settings: PlanSettings) -> Move:
     if settings.channel_shift is not None:
         return requested_move(sites, model.rows, model.mean, settings.channel_shift)
     moves = valid_moves(sites, model.rows, model.mean)

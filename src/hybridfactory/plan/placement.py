@@ -139,9 +139,7 @@ def valid_moves(sites: ProbeSites, rows: NDArray[np.int64], mean: NDArray[np.flo
     return found or [move for move in _isometries(footprint, np.flatnonzero(same_shank)) if move]
 
 
-def requested_move(
-    sites: ProbeSites, rows: NDArray[np.int64], mean: NDArray[np.float32], channel_shift: int
-) -> Move:
+def requested_move(sites: ProbeSites, rows: NDArray[np.int64], mean: NDArray[np.float32], channel_shift: int) -> Move:
     """Move by a number of places in the probe's channel list: up, or down where only that fits.
 
     Raises
@@ -272,8 +270,10 @@ def _isometries(footprint: Footprint, targets: NDArray[np.int64]) -> Iterator[Mo
             after = complex(*(sites.positions_um[second] - sites.positions_um[first]))
             if first == second or abs(abs(after) - abs(before)) > TOLERANCE_UM:
                 continue
-            for kind, turn in (("rotation", after / before), ("reflection", after / before.conjugate())):
-                turn /= abs(turn)
+            for kind, turn in (
+                ("rotation", _unit(after / before)),
+                ("reflection", _unit(after / before.conjugate())),
+            ):
                 sign = 1.0 if kind == "rotation" else -1.0
                 linear = np.array([[turn.real, -sign * turn.imag], [turn.imag, sign * turn.real]])
                 move = _transform(footprint, linear, sites.positions_um[first] - linear @ anchor, kind)
@@ -283,3 +283,8 @@ def _isometries(footprint: Footprint, targets: NDArray[np.int64]) -> Iterator[Mo
                 if key not in seen:
                     seen.add(key)
                     yield move
+
+
+def _unit(number: complex) -> complex:
+    """Scale a complex number to length 1."""
+    return number / abs(number)

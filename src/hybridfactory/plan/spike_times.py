@@ -140,21 +140,16 @@ def nearest_clean(donor_samples: NDArray[np.int64], is_clean: NDArray[np.bool_])
     return np.where(is_clean, np.arange(donor_samples.size), nearest)
 
 
-def _guarded_normal(
-    size: int, deviation: float, guard: int, random: np.random.Generator
-) -> NDArray[np.int64]:
+def _guarded_normal(size: int, deviation: float, guard: int, random: np.random.Generator) -> NDArray[np.int64]:
     """Whole samples from a centred normal distribution without the part nearer to zero than `guard`."""
     if deviation == 0:
         return np.zeros(size, dtype=np.int64)
     sign = np.where(random.random(size) < 0.5, -1, 1)
     tail = ndtr(-(guard - 0.5) / deviation)
     uniform = random.random(size)
-    if tail > 1e-300:
-        distance = -deviation * ndtri(tail * (1 - uniform))
-    else:
-        # So short a jitter leaves only the guard's edge.
-        distance = np.full(size, float(guard))
-    return sign * np.maximum(np.rint(distance).astype(np.int64), guard)
+    # A jitter so short that nothing of its distribution is left beyond the guard gives the guard's edge.
+    distance = -deviation * ndtri(tail * (1 - uniform)) if tail > 1e-300 else np.full(size, float(guard))
+    return np.asarray(sign * np.maximum(np.rint(distance), guard), dtype=np.int64)
 
 
 def _offenders(samples: NDArray[np.int64], rules: TimingRules) -> NDArray[np.int64]:

@@ -1,0 +1,1 @@
+"""Raw traces in: flat binary files and what SpikeGLX says of them."""

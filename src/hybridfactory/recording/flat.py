@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +86,8 @@ class FlatRecording:
     def holds_window(self, samples: NDArray[np.int64], before: int, after: int) -> NDArray[np.bool_]:
         """Whether the window [sample - before, sample + after] lies wholly in one file, per sample."""
         first, last = self.file_of(samples - before), self.file_of(samples + after)
-        return (first >= 0) & (first == last)
+        inside: NDArray[np.bool_] = (first >= 0) & (first == last)
+        return inside
 
     @contextmanager
     def reader(self) -> Iterator["FlatReader"]:
@@ -112,7 +114,7 @@ class FlatReader:
         traces = np.empty((stop - start, recording.num_rows), dtype=recording.dtype)
         if traces.size == 0:
             return traces
-        view = memoryview(traces.view(np.uint8).reshape(-1))
+        view = memoryview(traces.view(np.uint8).reshape(-1).data)
         offset = start * recording.bytes_per_sample
         filled = 0
         while filled < len(view):
@@ -192,7 +194,7 @@ def open_flat_recording(
                 "connected = False), or set num_channels"
             )
         files.append(FlatFile(path, int(start), num_samples, trailing))
-    for earlier, later in zip(files, files[1:], strict=False):
+    for earlier, later in pairwise(files):
         if later.start_sample < earlier.start_sample:
             raise RecordingError(
                 f"start_time: {later.path.name} starts at {later.start_sample}, before {earlier.path.name} at "

@@ -22,9 +22,7 @@ def whole_numbers(values: NDArray[Any], what: str, path: Path) -> NDArray[np.int
     MATLAB stores most indices as doubles, so floats pass as long as they hold whole numbers.
     """
     if values.size and values.size != max(values.shape, default=1):
-        raise SortingError(
-            f"{path}: {what} has shape {values.shape}, not one column; export the sorting again"
-        )
+        raise SortingError(f"{path}: {what} has shape {values.shape}, not one column; export the sorting again")
     flat = values.reshape(-1)
     if flat.dtype.kind == "f":
         whole = np.isfinite(flat) & (np.abs(flat) <= LARGEST_EXACT_FLOAT)
@@ -38,9 +36,7 @@ def whole_numbers(values: NDArray[Any], what: str, path: Path) -> NDArray[np.int
     elif flat.dtype.kind not in "iu":
         raise SortingError(f"{path}: {what} holds {flat.dtype}, not numbers; export the sorting again")
     elif flat.dtype == np.uint64 and flat.size and int(flat.max()) > np.iinfo(np.int64).max:
-        raise SortingError(
-            f"{path}: {what} holds {int(flat.max())}, beyond 64 bits; export the sorting again"
-        )
+        raise SortingError(f"{path}: {what} holds {int(flat.max())}, beyond 64 bits; export the sorting again")
     return flat.astype(np.int64)
 
 
@@ -51,26 +47,18 @@ def most_frequent(labels: NDArray[np.int64], values: NDArray[np.int64]) -> dict[
     pairs, counts = np.unique(label_index * len(value_names) + value_index, return_counts=True)
     ascending = pairs[np.lexsort((-pairs, counts))]
     # A later pair replaces an earlier one of the same label, so the most frequent stays.
-    names = zip(
-        label_names[ascending // len(value_names)], value_names[ascending % len(value_names)], strict=True
-    )
+    names = zip(label_names[ascending // len(value_names)], value_names[ascending % len(value_names)], strict=True)
     return {int(label): int(value) for label, value in names}
 
 
-def unit_rows(
-    labels: NDArray[np.int64], indices: NDArray[np.int64], rows: NDArray[np.int64]
-) -> dict[int, int]:
+def unit_rows(labels: NDArray[np.int64], indices: NDArray[np.int64], rows: NDArray[np.int64]) -> dict[int, int]:
     """Map each label to the raw row of its most frequent template or site.
 
     `indices` holds one template or site per spike, `rows` the raw row of each template or site; negative
     rows, and indices beyond `rows`, are unknown and left out.
     """
     chosen = most_frequent(labels, indices)
-    return {
-        label: int(rows[index])
-        for label, index in chosen.items()
-        if 0 <= index < len(rows) and rows[index] >= 0
-    }
+    return {label: int(rows[index]) for label, index in chosen.items() if 0 <= index < len(rows) and rows[index] >= 0}
 
 
 def assemble(

@@ -63,8 +63,6 @@ def read_jrclust3(
         spike_channel_index=spike_sites,
         unit_main_rows=main_rows,
         sampling_frequency=sampling_frequency,
-        num_rows=int(num_rows)
-        if num_rows and names_raw_file(recordings, path.parent, source_paths)
-        else None,
+        num_rows=int(num_rows) if num_rows and names_raw_file(recordings, path.parent, source_paths) else None,
         warnings=notes,
     )

@@ -51,9 +51,7 @@ def read_phy(
     notes += [*params.warnings, *(f"{folder}: {note}" for note in origin_notes)]
 
     if origin.is_one_based and times.min() == 0:
-        notes.append(
-            f"{folder}: looks like {origin.value}, but has a spike at sample 0; times kept as 0-based"
-        )
+        notes.append(f"{folder}: looks like {origin.value}, but has a spike at sample 0; times kept as 0-based")
     elif origin.is_one_based:
         times = times - 1
     labels = clusters + label_base

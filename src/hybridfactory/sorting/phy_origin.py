@@ -76,9 +76,7 @@ def decide_origin(
     for origin, holds in rules:
         if holds:
             return origin, ()
-    note = (
-        "written from MATLAB, but not clearly by Kilosort 1; if it was, all spike times are one sample late"
-    )
+    note = "written from MATLAB, but not clearly by Kilosort 1; if it was, all spike times are one sample late"
     return Origin.OTHER, (note,)
 
 

@@ -40,9 +40,7 @@ def template_rows(folder: Path) -> NDArray[np.int64]:
         raise SortingError(f"{path}: has {templates.ndim} axes, not 3; export the sorting again")
     channel_map = whole_numbers(open_npy(map_path), "channel_map", map_path)
     if channel_map.size and channel_map.min() < 0:
-        raise SortingError(
-            f"{map_path}: holds the negative row {channel_map.min()}; export the sorting again"
-        )
+        raise SortingError(f"{map_path}: holds the negative row {channel_map.min()}; export the sorting again")
     if templates.size == 0 or channel_map.size == 0:
         return np.full(len(templates), -1)
     extent = _extent(templates, along_channels=read_npy_header(path).fortran_order)

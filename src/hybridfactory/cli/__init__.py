@@ -1,0 +1,5 @@
+"""The command line: parse, make one library call, show the result, turn errors into exit codes."""
+
+from hybridfactory.cli.entry import main
+
+__all__ = ["main"]

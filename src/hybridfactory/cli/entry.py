@@ -1,0 +1,111 @@
+"""Where every run of the command line starts and ends."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from hybridfactory.cli.demo import demo
+from hybridfactory.cli.failures import EXIT_READER_GONE, exit_code_and_message
+from hybridfactory.cli.generate import generate
+from hybridfactory.cli.group import SuggestingGroup
+from hybridfactory.cli.interruption import Interrupted, stop_signals_raise
+from hybridfactory.cli.streams import never_fail_on_encoding, redirect_abandoned_streams
+
+__all__ = ["hybridfactory", "main"]
+
+PROGRAM = "hybridfactory"
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    from hybridfactory._version import __version__
+
+    click.echo(f"{PROGRAM} {__version__}")
+    context.exit()
+
+
+EXAMPLES = """\b
+Examples:
+  hybridfactory demo                  try it on a small simulated recording
+  hybridfactory generate params.py    make a hybrid as params.py says
+  hybridfactory generate --help       more about one command
+"""
+
+
+@click.group(
+    cls=SuggestingGroup,
+    epilog=EXAMPLES,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+@click.pass_context
+def hybridfactory(context: click.Context) -> None:
+    """Make hybrid ground truth for spike sorting.
+
+    Real units are learnt from your recording and its sorting, moved to other sites and times, and added to a
+    copy of the recording. The spikes that went in are known exactly, so a sorter can be measured against
+    them. The source is only ever read.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+for command in (generate, demo):
+    hybridfactory.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command, and say on stderr why when it does not succeed.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows the program's name; by default taken from the process.
+
+    Returns
+    -------
+    int
+        0 on success, 1 when a check failed or the program itself is at fault, 2 for an error that the user
+        can mend, 128 + the signal's number when interrupted.
+    """
+    never_fail_on_encoding()
+    try:
+        with stop_signals_raise():
+            code = _run(sys.argv[1:] if arguments is None else arguments)
+            sys.stdout.flush()
+            return code
+    except (KeyboardInterrupt, Interrupted) as error:
+        failure: BaseException = error
+    except Exception as error:  # noqa: BLE001 - the single place where a bug becomes a message and an exit code
+        failure = error
+    if isinstance(failure, BrokenPipeError) and redirect_abandoned_streams():
+        return EXIT_READER_GONE
+    code, message = exit_code_and_message(failure)
+    click.echo(message, err=True)
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    completion = os.environ.get("_HYBRIDFACTORY_COMPLETE")
+    if completion:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(hybridfactory, {}, PROGRAM, "_HYBRIDFACTORY_COMPLETE", completion)
+    try:
+        # Not Command.main: it would print its own version of usage errors and interruptions.
+        with hybridfactory.make_context(PROGRAM, list(arguments)) as context:
+            hybridfactory.invoke(context)
+    except click.exceptions.Exit as finished:
+        return finished.exit_code
+    return 0

@@ -1,0 +1,64 @@
+"""``hybridfactory generate``."""
+
+from pathlib import Path
+
+import click
+
+from hybridfactory.cli.reporting import reporting
+
+__all__ = ["generate", "generate_and_report"]
+
+
+EXAMPLES = """\b
+Examples:
+  hybridfactory generate
+  hybridfactory generate experiment/params.toml
+  hybridfactory generate params.py --json > summary.json
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("params", type=click.Path(path_type=Path), default=Path("params.py"))
+@click.option("--silent", is_flag=True, help="Print nothing unless the run fails.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
+def generate(params: Path, silent: bool, as_json: bool) -> None:
+    """Make a hybrid recording and its ground truth.
+
+    PARAMS is a parameter file (.py or .toml), or a folder that holds a params.py or params.toml. Default:
+    params.py in the current folder.
+
+    The units named in the file are learnt from the recording, moved, and added to a copy of it, which goes
+    to the output folder together with the truth. The source is only read. Units and events that cannot be
+    injected are left out, and the summary says why.
+    """
+    if silent and as_json:
+        raise click.UsageError("--silent and --json exclude each other", click.get_current_context())
+    generate_and_report(params, silent=silent, as_json=as_json)
+
+
+def generate_and_report(params: Path, *, silent: bool, as_json: bool = False) -> None:
+    """Run the library's generate on a parameter file, and print what came of it.
+
+    Parameters
+    ----------
+    params : pathlib.Path
+        Parameter file, or a folder that holds one.
+    silent : bool
+        Print nothing.
+    as_json : bool
+        Print the summary for machines.
+    """
+    with reporting(silent=silent) as reporter:
+        from hybridfactory.pipeline import generate as make_hybrid
+
+        result = make_hybrid(params, progress=reporter.progress)
+        for warning in result.warnings:
+            reporter.warn(warning)
+    if silent:
+        return
+    from hybridfactory.cli.summary import print_summary, summary_as_json
+
+    if as_json:
+        click.echo(summary_as_json(result))
+    else:
+        print_summary(result)

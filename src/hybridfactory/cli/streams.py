@@ -1,0 +1,37 @@
+"""The standard streams: what they cannot print, and what happens when nobody reads them any more."""
+
+import os
+import select
+import sys
+
+__all__ = ["never_fail_on_encoding", "redirect_abandoned_streams"]
+
+
+def never_fail_on_encoding() -> None:
+    """Let a terminal that lacks µ, or a file name that is not UTF-8, cost a character and not the run."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def redirect_abandoned_streams() -> bool:
+    """Send the standard streams whose reader has left to nowhere, so that the last flush succeeds.
+
+    Returns
+    -------
+    bool
+        Whether there was such a stream. When not, a broken pipe was one inside the program.
+    """
+    abandoned = [number for number in (1, 2) if _reader_has_left(number)]
+    for number in abandoned:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
+    return bool(abandoned)
+
+
+def _reader_has_left(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))

@@ -1,0 +1,146 @@
+"""The end of a generate run, for people and for machines."""
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from hybridfactory.pipeline import GenerateResult
+    from hybridfactory.plan.plan import PlannedUnit
+
+__all__ = ["print_summary", "summary_as_json"]
+
+NARROWEST_TABLE = 80
+REASONS_SHOWN = 3
+
+NEXT_STEPS = """\
+Next: sort the hybrid as you sorted the original, then compare what the sorter
+found with firings_true.npy. Its rows: raw row of the unit, sample of the trough,
+donor label."""
+
+
+def print_summary(result: "GenerateResult") -> None:
+    """Print what was injected, what was not and why, where it is, and what to do next, on stdout.
+
+    Parameters
+    ----------
+    result : GenerateResult
+    """
+    from rich.console import Console
+
+    units = result.plan.injected_units
+    click.echo(f"Injected {result.plan.num_events} events of {len(units)} unit{'s' * (len(units) != 1)}:\n")
+    # A narrower window would cost digits; a terminal that wraps long lines does not.
+    Console(highlight=False, width=max(Console().width, NARROWEST_TABLE)).print(_unit_table(units))
+    click.echo()
+    _print_remarks(result)
+    if result.num_clipped_samples:
+        click.echo(f"Clipped samples (at the limit of the data type): {result.num_clipped_samples}\n")
+    click.echo(f"Written to {result.output_directory}:")
+    for path in result.recording_paths:
+        click.echo(f"  {_relative(path, result.output_directory)}  (the hybrid recording)")
+    for path in result.truth_paths:
+        click.echo(f"  {_relative(path, result.output_directory)}")
+    click.echo(f"\n{NEXT_STEPS}")
+
+
+def _unit_table(units: "tuple[PlannedUnit, ...]") -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("donor", "injected", "events", "refused", "row → row", "moved x, y µm", "SNR", "rank"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for unit in units:
+        table.add_row(
+            str(unit.donor_label),
+            str(unit.injected_label),
+            str(unit.num_events),
+            str(len(unit.refused.reasons)),
+            f"{unit.donor_row} → {unit.center_row}",
+            ", ".join(f"{shift:+.0f}" if round(shift) else "0" for shift in unit.displacement_um),
+            f"{unit.snr:.1f}" if math.isfinite(unit.snr) else "?",
+            str(unit.rank),
+        )
+    return table
+
+
+def _print_remarks(result: "GenerateResult") -> None:
+    remarks: list[str] = []
+    for unit in result.plan:
+        name = f"  unit {unit.donor_label}"
+        if not unit.is_injected:
+            remarks.append(f"{name}: not injected: {unit.reason}")
+            continue
+        if unit.move != "translation":
+            remarks.append(f"{name}: moved by {unit.move}, because no translation fits the probe")
+        remarks.extend(f"{name}: {note}" for note in unit.notes)
+        counts = Counter(unit.refused.reasons).most_common()
+        remarks.extend(f"{name}: {count} refused: {reason}" for reason, count in counts[:REASONS_SHOWN])
+        others = sum(count for _, count in counts[REASONS_SHOWN:])
+        if others:
+            remarks.append(f"{name}: {others} refused for other reasons, which the plan names")
+    if remarks:
+        click.echo("\n".join(["Remarks:", *remarks, ""]))
+
+
+def _relative(path: Path, folder: Path) -> Path:
+    return path.relative_to(folder) if path.is_relative_to(folder) else path
+
+
+def summary_as_json(result: "GenerateResult") -> str:
+    """Return the same for machines.
+
+    Parameters
+    ----------
+    result : GenerateResult
+
+    Returns
+    -------
+    str
+        A JSON object; numbers that are not known are null.
+    """
+    from hybridfactory._version import __version__
+
+    summary = {
+        "hybridfactory_version": __version__,
+        "session_name": result.session_name,
+        "output_directory": str(result.output_directory),
+        "recording_paths": [str(path) for path in result.recording_paths],
+        "truth_paths": [str(path) for path in result.truth_paths],
+        "num_units": len(result.plan.injected_units),
+        "num_events": result.plan.num_events,
+        "num_clipped_samples": int(result.num_clipped_samples),
+        "warnings": list(result.warnings),
+        "units": [_unit_record(unit) for unit in result.plan],
+    }
+    return json.dumps(summary, indent=2, allow_nan=False)
+
+
+def _unit_record(unit: "PlannedUnit") -> dict[str, object]:
+    return {
+        "donor_label": unit.donor_label,
+        "injected_label": unit.injected_label,
+        "reason": unit.reason,
+        "notes": list(unit.notes),
+        "num_events": unit.num_events,
+        "num_refused_events": len(unit.refused.reasons),
+        "refused_reasons": dict(Counter(unit.refused.reasons)),
+        "num_donor_spikes": unit.num_donor_spikes,
+        "num_training_spikes": unit.num_training_spikes,
+        "rank": unit.rank,
+        "snr": _number(unit.snr),
+        "donor_row": unit.donor_row,
+        "center_row": unit.center_row,
+        "displacement_um": [_number(shift) for shift in unit.displacement_um],
+        "move": unit.move,
+    }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,293 @@
+"""Everything a user can ask for, in one frozen, typed class: names, defaults, meaning and limits."""
+
+# _parameter is dataclasses.field with a fixed set of metadata, so calling it in a class body is safe.
+# ruff: noqa: RUF009
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hybridfactory.errors import ParameterError
+from hybridfactory.parameters import rules
+from hybridfactory.parameters.names import ALIASES, nearest_name
+from hybridfactory.parameters.paths import PATH_PARAMETERS, in_folder
+from hybridfactory.parameters.rules import Rule
+from hybridfactory.probes import Probe
+
+__all__ = ["Parameters", "parameter_names"]
+
+_SAMPLES = "a whole number of samples ≥ 1"
+_LABELS = "a list of unit labels (whole numbers ≥ 0) such as [3, 17]"
+_START = "the first sample of each file (whole numbers ≥ 0), one number or one per file"
+_RATES = "firing rates in Hz (numbers > 0), one per ground-truth unit, or an empty list"
+_SESSION = "text that can stand in a file name (not empty, at most 200 bytes, no / or \\ or control characters)"
+
+
+def _parameter(rule: Rule, doc: str, *, default: Any = MISSING, unit: str = "", choices: tuple[Any, ...] = ()) -> Any:
+    metadata = {"rule": rule, "doc": doc, "unit": unit, "choices": choices}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """What to inject, from which recording, and where to write it.
+
+    Each field carries its meaning, unit and choices as metadata; docs/parameters.md is the reference. Values
+    are checked and turned into plain ones on construction: paths absolute, numbers as int or float, lists as
+    tuples.
+
+    Raises
+    ------
+    ParameterError
+        If a value is not what its parameter takes, or two parameters contradict each other.
+    """
+
+    data_directory: Path = _parameter(
+        rules.path("the path of the folder with the sorter's output"),
+        "Folder that holds the spike sorter's output.",
+    )
+    raw_source_file: Path = _parameter(
+        rules.path("the path of the raw recording, or a glob that matches its files"),
+        "Raw recording: one file, or a glob that matches several; they are taken in natural order.",
+    )
+    data_type: np.dtype[Any] = _parameter(
+        rules.data_type(),
+        "NumPy type of the samples in the raw recording: any integer or floating-point type.",
+    )
+    sample_rate: float = _parameter(
+        rules.number("a sampling rate in Hz (> 0)"), "Sampling rate of the raw recording.", unit="Hz"
+    )
+    ground_truth_units: tuple[int, ...] = _parameter(
+        rules.integers(_LABELS, rules.integer("a label", minimum=0)),
+        "Labels of the units whose events are injected, counted from `label_base`; no label twice.",
+    )
+    start_time: int | tuple[int, ...] | None = _parameter(
+        rules.or_none(rules.one_or_many(_START, rules.integer("a sample", minimum=0))),
+        "First sample of each raw file on the sorting's timeline, 0-based. Default: `firstSample` of the "
+        ".meta files.",
+        default=None,
+        unit="samples",
+    )
+    probe: Probe | None = _parameter(
+        rules.or_none(rules.probe()),
+        "Which row of the raw file is which site, and where it lies. Default: the probe that the .meta file "
+        "describes. The name `probe_type` is accepted as well.",
+        default=None,
+    )
+    session_name: str | None = _parameter(
+        rules.or_none(rules.file_name_part(_SESSION)),
+        "Name of the run, part of its file names. Default: a short hash of the time.",
+        default=None,
+    )
+    random_seed: int | None = _parameter(
+        rules.or_none(rules.integer("a whole number from 0 to 2147483647", 0, 2**31 - 1)),
+        "Seed of everything random, 0 to 2³¹ − 1. Default: drawn, and written to the run's hfparams file.",
+        default=None,
+    )
+    output_directory: Path = _parameter(
+        rules.or_none(rules.path("the path of the folder to write to")),
+        "Folder to write to. Default: `hybrid_output` inside `data_directory`.",
+        default=None,
+    )
+    output_type: str | None = _parameter(
+        rules.or_none(rules.choice("phy", "kilosort", "jrc")),
+        "Format of the sorter's output. Default: found out from the files.",
+        default=None,
+        choices=("phy", "kilosort", "jrc"),
+    )
+    num_singular_values: int | str = _parameter(
+        Rule(
+            "a whole number ≥ 1, or 'auto'",
+            lambda value: value if value == "auto" else rules.integer("", minimum=1).read(value),
+        ),
+        "Components that carry a unit's variability from event to event; `auto` keeps all above the noise.",
+        default=6,
+    )
+    channel_shift: int | None = _parameter(
+        rules.or_none(rules.integer("a whole number of places in the probe's channel list, or None")),
+        "Places in the probe's channel list by which the main channel moves; negative is down. Default: "
+        "drawn from the moves that keep the geometry.",
+        default=None,
+        unit="channels",
+    )
+    synthetic_rate: tuple[float, ...] = _parameter(
+        rules.one_or_many(_RATES, rules.number("a rate")),
+        "Firing rate of each injected unit, or one number for all. Default: the unit's own spike times, jittered.",
+        default=(),
+        unit="Hz",
+    )
+    time_jitter: float = _parameter(
+        rules.number("a number of samples ≥ 0", zero=True),
+        "Standard deviation of the shift between a donor spike and its injected event. The name "
+        "`jitter_factor` is accepted as well.",
+        default=100.0,
+        unit="samples",
+    )
+    amplitude_scale_min: float = _parameter(
+        rules.number("a number > 0"), "Smallest factor that an event is multiplied by.", default=1.0
+    )
+    amplitude_scale_max: float = _parameter(
+        rules.number("a number > 0"), "Largest factor that an event is multiplied by.", default=1.0
+    )
+    samples_before: int = _parameter(
+        rules.integer(_SAMPLES, minimum=1),
+        "Length of an event before its spike time.",
+        default=40,
+        unit="samples",
+    )
+    samples_after: int = _parameter(
+        rules.integer(_SAMPLES, minimum=1),
+        "Length of an event after its spike time.",
+        default=40,
+        unit="samples",
+    )
+    copy: bool = _parameter(
+        rules.flag(),
+        "True: start from a fresh copy of the raw recording. False: reuse the target of an earlier run, "
+        "whose changes are taken back first.",
+        default=False,
+        choices=(True, False),
+    )
+    label_base: int = _parameter(
+        rules.choice(0, 1),
+        "The first label there is. 1: labels as in 2018; 0: the ids that phy shows.",
+        default=1,
+        choices=(0, 1),
+    )
+    refractory_ms: float = _parameter(
+        rules.number("a number of milliseconds > 0"),
+        "Shortest time between two events of one injected unit.",
+        default=2.0,
+        unit="ms",
+    )
+    event_model: str = _parameter(
+        rules.choice("shrunk_svd", "derivative_svd"),
+        "How events are modelled: noise-whitened, shrunk SVD, or the construction of 2018.",
+        default="shrunk_svd",
+        choices=("shrunk_svd", "derivative_svd"),
+    )
+    raw_source_rows: int | None = _parameter(
+        rules.or_none(rules.integer("a whole number of rows ≥ 1", minimum=1)),
+        "Rows (saved channels) of the raw file. Default: as the .meta file says, or as many as the probe lists.",
+        default=None,
+        unit="rows",
+    )
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = item.metadata["rule"].apply(item.name, getattr(self, item.name))
+            object.__setattr__(self, item.name, value)
+        if self.output_directory is None:
+            object.__setattr__(self, "output_directory", self.data_directory / "hybrid_output")
+        if isinstance(self.synthetic_rate, float):
+            rates = (self.synthetic_rate,) * len(self.ground_truth_units)
+            object.__setattr__(self, "synthetic_rate", rates)
+        self._check_labels()
+        self._check_rates()
+        self._check_rows()
+        if self.amplitude_scale_min > self.amplitude_scale_max:
+            raise ParameterError(
+                f"amplitude_scale_min ({self.amplitude_scale_min:g}) must not be above amplitude_scale_max "
+                f"({self.amplitude_scale_max:g})"
+            )
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, object], *, source: str, folder: Path | None) -> "Parameters":
+        """Read parameters given by name.
+
+        Parameters
+        ----------
+        mapping : mapping of str to object
+            Names as in the reference, the 2018 names `probe_type` and `jitter_factor` among them.
+        source : str
+            What error messages start with, such as the name of the file.
+        folder : pathlib.Path or None
+            Relative paths start here; None: the current directory.
+
+        Returns
+        -------
+        loaded : Parameters
+
+        Raises
+        ------
+        ParameterError
+            If a name is not known, a required parameter is missing, or a value is wrong.
+        """
+        try:
+            given = _by_known_name(mapping)
+            missing = [item.name for item in fields(cls) if _is_required(item) and item.name not in given]
+            if missing:
+                raise ParameterError(f"required parameter(s) missing: {', '.join(missing)}")
+            for name in PATH_PARAMETERS if folder is not None else ():
+                value = given.get(name)
+                # What is no path, or an empty one, is left for the rule to refuse.
+                if folder is not None and isinstance(value, str | PathLike) and str(value).strip():
+                    given[name] = _resolve(name, value, folder)
+            return cls(**given)
+        except ParameterError as error:
+            raise ParameterError(f"{source}: {error}") from error
+
+    def _check_labels(self) -> None:
+        if min(self.ground_truth_units) < self.label_base:
+            raise ParameterError(
+                "ground_truth_units holds the label 0, but labels start at label_base = 1: "
+                "for the ids that phy shows, set label_base = 0"
+            )
+
+    def _check_rates(self) -> None:
+        if len(self.synthetic_rate) not in (0, len(self.ground_truth_units)):
+            raise ParameterError(
+                f"synthetic_rate has {len(self.synthetic_rate)} value(s) for {len(self.ground_truth_units)} "
+                "ground_truth_units: give one per unit, or an empty list for the units' own times"
+            )
+        for rate in self.synthetic_rate:
+            if rate * self.refractory_ms / 1000 >= 1:
+                raise ParameterError(
+                    f"synthetic_rate holds {rate:g} Hz, which refractory_ms = {self.refractory_ms:g} does "
+                    f"not allow: give rates below {1000 / self.refractory_ms:g} Hz"
+                )
+
+    def _check_rows(self) -> None:
+        if self.probe is None or self.raw_source_rows is None:
+            return
+        highest = int(self.probe.channel_map.max())
+        if highest >= self.raw_source_rows:
+            raise ParameterError(
+                f"probe names row {highest}, but raw_source_rows is {self.raw_source_rows} "
+                f"(rows 0 to {self.raw_source_rows - 1}): correct one of them"
+            )
+
+
+def parameter_names() -> tuple[str, ...]:
+    """Names of all parameters, in the order of the reference."""
+    return tuple(item.name for item in fields(Parameters))
+
+
+def _is_required(item: "Field[Any]") -> bool:
+    return item.default is MISSING
+
+
+def _resolve(name: str, value: str | PathLike[str], folder: Path) -> Path:
+    try:
+        return in_folder(value, folder)
+    except RuntimeError as error:
+        raise ParameterError(f"{name}: {error}, in {rules.shown(str(value))}") from error
+
+
+def _by_known_name(mapping: Mapping[str, object]) -> dict[str, Any]:
+    known = parameter_names()
+    given: dict[str, Any] = {}
+    for name, value in mapping.items():
+        target = ALIASES.get(name, name)
+        if target not in known:
+            nearest = nearest_name(str(name), (*known, *ALIASES))
+            raise ParameterError(f"unknown parameter {name!r}; did you mean {nearest!r}?")
+        if target in given and given[target] is not value:
+            both = [other for other in (target, *ALIASES) if ALIASES.get(other, other) == target]
+            raise ParameterError(f"{' and '.join(both)} are two names of one parameter: give one of them")
+        given[target] = value
+    return given

@@ -1,0 +1,168 @@
+"""What a run prints, where, and when it prints nothing."""
+
+import dataclasses
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hybridfactory.cli import main, reporting
+from hybridfactory.progress import ProgressCallback
+
+Install = Callable[..., None]
+Result = Any  # the stand-in for a GenerateResult that the fixtures make
+
+
+def talkative(result: Result) -> Callable[..., Result]:
+    def generate(parameters: Path, *, progress: ProgressCallback) -> Result:
+        logger = logging.getLogger("hybridfactory")
+        for done in (0, 5, 10):
+            progress("learning the units", done, 10)
+        logger.info("no earlier target in %s", "here")
+        logger.getChild("sorting").warning("troughs are off by %d samples", 5)
+        warnings.warn("a library's own worry", RuntimeWarning, stacklevel=1)
+        progress("writing the hybrid", 0, 10)
+        print("printed by a parameter file")  # noqa: T201 - what users do
+        return result
+
+    return generate
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"), [([], "params.py"), (["a.toml"], "a.toml"), (["folder"], "folder")]
+)
+def test_the_path_is_handed_on(arguments: list[str], expected: str, pipeline: Install, result: Result) -> None:
+    asked: list[Any] = []
+
+    def generate(parameters: Path, *, progress: ProgressCallback) -> Result:
+        asked.append(parameters)
+        return result
+
+    pipeline(generate)
+    assert main(["generate", *arguments, "--silent"]) == 0
+    assert asked == [Path(expected)]
+
+
+def test_piped_output(pipeline: Install, result: Result, capsys: pytest.CaptureFixture[str]) -> None:
+    pipeline(talkative(result))
+    assert main(["generate"]) == 0
+    out, err = capsys.readouterr()
+    assert err.splitlines() == [
+        "learning the units",
+        "no earlier target in here",
+        "hybridfactory: warning: troughs are off by 5 samples",
+        "writing the hybrid",
+        "printed by a parameter file",
+    ]
+    lines = out.splitlines()
+    header = next(index for index, line in enumerate(lines) if line.startswith("donor"))
+    assert lines[header + 1].split() == ["2", "102", "1234", "3", "11", "→", "31", "0,", "+100", "12.3", "6"]
+    assert lines[header + 2].split() == ["15", "115", "88", "0", "11", "→", "31", "0,", "+100", "?", "6"]
+    assert "  unit 2: 2 refused: within a window of a file edge" in lines
+    assert "  unit 2: 1 refused: in a gap between files" in lines
+    assert "  unit 15: moved by rotation, because no translation fits the probe" in lines
+    assert "  unit 15: only 88 spikes to learn from" in lines
+    assert "  unit 123: not injected: no valid translation on this probe" in lines
+    assert f"Written to {result.output_directory}:" in lines
+    assert "  demo.ap.GT.bin  (the hybrid recording)" in lines
+    assert "  firings_true.npy" in lines
+    assert "Clipped samples" in out
+    assert "\x1b" not in out + err
+    assert max(len(line) for line in lines if str(result.output_directory) not in line) <= 82
+
+
+def test_silence_is_complete(pipeline: Install, result: Result, capsys: pytest.CaptureFixture[str]) -> None:
+    pipeline(talkative(result))
+    assert main(["generate", "--silent"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_json(pipeline: Install, result: Result, capsys: pytest.CaptureFixture[str]) -> None:
+    pipeline(talkative(result))
+    assert main(["generate", "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["num_events"] == 1322
+    assert summary["num_units"] == 2
+    assert summary["num_clipped_samples"] == 7
+    assert summary["recording_paths"] == [str(result.recording_paths[0])]
+    first, second, third = summary["units"]
+    assert first["refused_reasons"] == {"within a window of a file edge": 2, "in a gap between files": 1}
+    assert second["snr"] is None
+    assert third["injected_label"] is None
+    assert third["reason"] == "no valid translation on this probe"
+
+
+def test_a_warning_of_the_result_is_shown_once(
+    pipeline: Install, result: Result, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard = dataclasses.replace(result, warnings=("troughs are off by 5 samples", "and this"))
+    pipeline(talkative(heard))
+    assert main(["generate"]) == 0
+    err = capsys.readouterr().err
+    assert err.count("troughs are off by 5 samples") == 1
+    assert "hybridfactory: warning: and this\n" in err
+
+
+def test_many_reasons_are_cut_short(pipeline: Install, result: Result, capsys: pytest.CaptureFixture[str]) -> None:
+    unit = result.plan.units[0]
+    reasons = tuple(f"reason {number}" for number in range(40))
+    unit = dataclasses.replace(unit, refused=dataclasses.replace(unit.refused, reasons=reasons))
+    many = dataclasses.replace(result, plan=dataclasses.replace(result.plan, units=(unit,)))
+    pipeline(lambda parameters, *, progress: many)
+    assert main(["generate"]) == 0
+    out = capsys.readouterr().out
+    assert "  unit 2: 37 refused for other reasons, which the plan names" in out
+    assert out.count("reason ") == 3
+
+
+def test_the_bar_on_a_terminal_leaves_no_trace(
+    pipeline: Install,
+    result: Result,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pipeline(talkative(result))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["generate"]) == 0
+    err = capsys.readouterr().err
+    assert "writing the hybrid" in err
+    assert "printed by a parameter file" in err
+    assert "%" in err
+    assert "hybridfactory: warning: troughs are off by 5 samples" in err
+    assert err.rstrip("\n").endswith("\x1b[2K")
+
+
+def test_a_dumb_terminal_gets_lines(
+    pipeline: Install,
+    result: Result,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pipeline(talkative(result))
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["generate"]) == 0
+    assert capsys.readouterr().err.startswith("learning the units\n")
+
+
+def test_plain_progress_speaks_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    moments = iter([0.0, 4.0, 10.0, 12.0, 21.0, 40.0, 41.0])
+    lines = reporting._Lines(clock=lambda: next(moments))
+    for done in (0, 10, 25, 30, 70, 100):
+        lines.progress("writing", done, 100)
+    lines.progress("checking", 0, 1)
+    assert capsys.readouterr().err.splitlines() == ["writing", "writing: 25 %", "writing: 70 %", "checking"]
+
+
+def test_the_logger_is_left_as_it_was(pipeline: Install) -> None:
+    logger = logging.getLogger("hybridfactory")
+    before = (logger.level, logger.propagate, list(logger.handlers))
+    assert main(["generate", "--silent"]) == 0
+    assert (logger.level, logger.propagate, list(logger.handlers)) == before
