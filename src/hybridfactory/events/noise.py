@@ -73,7 +73,7 @@ def estimate_noise(snippets: NDArray[np.float32]) -> NoiseModel:
 def _shrunk(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Draw a covariance towards its diagonal; rows that never vary get a floor."""
     diagonal = np.diag(covariance)
-    floor = max(1e-6 * float(diagonal.max()), np.finfo(np.float32).tiny)
+    floor = max(1e-6 * float(diagonal.max()), float(np.finfo(np.float32).tiny))
     shrunk = (1 - SHRINKAGE) * covariance
     np.fill_diagonal(shrunk, np.maximum(diagonal, floor))
     return shrunk
