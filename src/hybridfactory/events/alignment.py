@@ -7,7 +7,17 @@ from numpy.typing import NDArray
 
 from hybridfactory.events.noise import NoiseModel
 
-__all__ = ["MAX_OFFSET", "NUM_PHASES", "PAD", "OffsetEstimator", "phase_of", "shift", "time_derivative"]
+__all__ = [
+    "MAX_OFFSET",
+    "NUM_PHASES",
+    "PAD",
+    "OffsetEstimator",
+    "align",
+    "centered",
+    "phase_of",
+    "shift",
+    "time_derivative",
+]
 
 NUM_PHASES = 8
 """Steps per sample. A step's rounding error, 1/16 sample at most, adds 1/768 to a variance of about 1/12."""
@@ -35,6 +45,8 @@ def shift(waveforms: NDArray[np.float32], offset: float) -> NDArray[np.float32]:
     offset : float
         Samples; positive is later.
     """
+    if offset == 0:
+        return waveforms
     num_samples = waveforms.shape[-2]
     distance = np.arange(num_samples)[:, None] - np.arange(num_samples) - offset
     window = np.i0(6.0 * np.sqrt(np.maximum(1 - (distance / (PAD + 1)) ** 2, 0))) / np.i0(6.0)
@@ -47,6 +59,28 @@ def time_derivative(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
     return (shift(waveform, -0.25) - shift(waveform, 0.25)) * 2
 
 
+def centered(waveform: NDArray[np.float32], center: int) -> NDArray[np.float32]:
+    """Shift a waveform so that the trough of its largest row lies on sample `center`, to a part of a sample.
+
+    The trough is looked for within `MAX_OFFSET` samples of there; an upright waveform's peak counts as one.
+
+    Parameters
+    ----------
+    waveform : numpy.ndarray of float32, shape (num_samples, num_rows)
+    center : int
+    """
+    reach = int(MAX_OFFSET)
+    height = np.abs(waveform[center - reach : center + reach + 1])
+    trace = height[:, height.max(axis=0).argmax()].astype(np.float64)
+    top = int(trace.argmax())
+    if not 0 < top < trace.size - 1:
+        return shift(waveform, float(reach - top))
+    left, peak, right = trace[top - 1 : top + 2]
+    curvature = left - 2 * peak + right
+    vertex = (left - right) / (2 * curvature) if curvature < 0 else 0.0
+    return shift(waveform, reach - top - vertex)
+
+
 @dataclass(frozen=True, eq=False)
 class OffsetEstimator:
     """Maximum-likelihood time of a known waveform with free amplitude in known noise.
@@ -56,12 +90,15 @@ class OffsetEstimator:
     Parameters
     ----------
     noise : NoiseModel
-    template : numpy.ndarray of float32, shape (num_samples + 2 * PAD, num_rows)
-        The unit's mean waveform with its trough in the middle of the window, padded.
+    template : numpy.ndarray of float32, shape (num_samples + 2 * PAD, num_timing_rows)
+        The unit's mean waveform, centred on its trough, padded; the rows it is timed on.
+    columns : numpy.ndarray of int64, shape (num_timing_rows,)
+        Columns of the snippets that those rows are.
     """
 
     noise: NoiseModel
     template: NDArray[np.float32]
+    columns: NDArray[np.int64]
 
     def estimate(self, snippets: NDArray[np.float32]) -> NDArray[np.float64]:
         """Offset of every snippet from the template, in samples; shape (num_snippets,).
@@ -70,6 +107,7 @@ class OffsetEstimator:
         ----------
         snippets : numpy.ndarray of float32, shape (num_snippets, num_samples + 2 * PAD, num_rows)
         """
+        snippets = np.ascontiguousarray(snippets[:, :, self.columns])
         design = np.stack([self.template, -time_derivative(self.template)])[:, PAD:-PAD]
         # Whitening is symmetric: applied twice to the few design waveforms, it need not touch the snippets.
         weights = self.noise.whiten(self.noise.whiten(design)).reshape(2, -1)
@@ -82,12 +120,6 @@ class OffsetEstimator:
             step = lateness / np.maximum(amplitude, 0.2)
             offsets = np.clip(offsets + np.clip(step, -1, 1), -MAX_OFFSET, MAX_OFFSET)
         return offsets
-
-    @property
-    def error_variance(self) -> float:
-        """Variance of an estimate that the noise alone causes, in samples²."""
-        slope = self.noise.whiten(time_derivative(self.template)[PAD:-PAD])
-        return float(1 / np.sum(slope.astype(np.float64) ** 2))
 
 
 def align(snippets: NDArray[np.float32], offsets: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import svds
 
 from hybridfactory.events.alignment import PAD
+from hybridfactory.events.fit import MIN_TRAINING_SPIKES, TooFewSpikes, finite_windows
 from hybridfactory.events.footprint import footprint_weights
 from hybridfactory.events.snippets import remove_baseline
 
@@ -33,25 +34,31 @@ class FittedDerivative:
         self, snippets: NDArray[np.generic], is_training: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
         """Find the share of the components in every snippet; see `FittedUnit.encode`."""
-        scores = _differences(snippets[:, PAD:-PAD][:, :, self.columns]) @ self.directions.T
-        scores -= self.average_scores
-        return np.zeros(len(snippets), dtype=np.int64), scores, np.ones(len(snippets), dtype=bool)
+        is_finite = finite_windows(snippets)
+        values = np.where(is_finite[:, None, None], snippets[:, PAD:-PAD, self.columns], 0)
+        scores = _differences(values) @ self.directions.T - self.average_scores
+        return np.zeros(len(snippets), dtype=np.int64), scores, is_finite
 
 
 def fit_derivative(
     snippets: NDArray[np.generic],
     background: NDArray[np.generic],
     *,
+    samples_before: int,
     max_rank: int | None,
     random: np.random.Generator,
-) -> FittedDerivative:
+) -> FittedDerivative | TooFewSpikes:
     """Decompose the first differences of detrended snippets, and sum the components up again.
 
     Parameters and result are as for `fit_unit`. ``max_rank=None`` keeps the documented six components, since
     this construction knows no noise edge.
     """
-    values = remove_baseline(snippets, margin=PAD)[:, PAD:-PAD]
-    deviation = remove_baseline(background, margin=PAD)[:, PAD:-PAD].std(axis=(0, 1))
+    is_finite = finite_windows(snippets)
+    if is_finite.sum() < MIN_TRAINING_SPIKES:
+        return TooFewSpikes(int(is_finite.sum()))
+    snippets = snippets[is_finite]
+    values = remove_baseline(snippets)[:, PAD:-PAD]
+    deviation = remove_baseline(background[finite_windows(background)])[:, PAD:-PAD].std(axis=(0, 1))
     average = values.mean(axis=0)
     columns = np.flatnonzero(footprint_weights(average, deviation / np.sqrt(len(values))))
     differences = _differences(snippets[:, PAD:-PAD][:, :, columns])
@@ -68,7 +75,7 @@ def fit_derivative(
         mean=np.tensordot(average_scores, components, axes=1),
         components=components,
         noise_deviation=deviation[columns].astype(np.float32),
-        is_training=np.ones(len(values), dtype=bool),
+        is_training=is_finite,
         directions=directions,
         average_scores=average_scores,
     )

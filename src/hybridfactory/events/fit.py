@@ -4,33 +4,72 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 from scipy.sparse.linalg import svds
 
-from hybridfactory.events.alignment import PAD, OffsetEstimator, align, phase_of
+from hybridfactory.events.alignment import PAD, OffsetEstimator, align, centered, phase_of, time_derivative
 from hybridfactory.events.footprint import end_taper, footprint_weights
 from hybridfactory.events.noise import NoiseModel, estimate_noise
 from hybridfactory.events.shrinkage import denoise_matrix, noise_edge, shrink_singular_values, squared_cosine
 from hybridfactory.events.snippets import remove_baseline
 
-__all__ = ["FittedUnit", "fit_unit"]
+__all__ = ["MIN_TRAINING_SPIKES", "FittedUnit", "TooFewSpikes", "finite_windows", "fit_unit"]
 
+MIN_TRAINING_SPIKES = 30
+NUM_TIMING_ROWS = 8
 NUM_ROBUST_MEAN = 301
 MAX_AUTO_RANK = 40
-OUTLIER_DEVIATIONS = 6.0
+OUTLIER_DEVIATIONS = 3.0
 MIN_COLLISION_DEVIATIONS = 8.0
+ORDINARY_SHARE = 0.7
+NUM_OWN_COMPONENTS = 6
+MIN_NOISE_DEVIATION = 0.5
+EDGE_MARGIN = 1.03
+ACTIVE_DEVIATIONS = 0.1
+ACTIVE_REACH = 2
 NUM_ALIGNMENT_ROUNDS = 2
+
+
+@dataclass(frozen=True)
+class TooFewSpikes:
+    """What comes of a fit to a unit with too few clean spikes.
+
+    Parameters
+    ----------
+    count : int
+        Windows that there are.
+    what : str
+        Which windows are too few.
+    """
+
+    count: int
+    what: str = "clean spikes among those looked at"
 
 
 @dataclass(frozen=True, eq=False)
 class Screen:
-    """Thresholds that tell a clean snippet from one that collides or is an outlier."""
+    """Tells a clean snippet from one that collides or is an outlier of its unit.
 
+    What the unit itself does (amplitude, lateness, its leading components) is no reason for suspicion: bursts
+    and drift must pass. It is projected out before the rest is judged.
+
+    Parameters
+    ----------
+    own : numpy.ndarray of float32, shape (num_own, num_features)
+        Orthonormal patterns of the unit itself, whitened.
+    max_deflection : float
+        Counts; a larger deflection in the residual is another unit's larger spike.
+    max_energy : float
+        Of the rest, per feature.
+    """
+
+    own: NDArray[np.float32]
     max_deflection: float
     max_energy: float
 
     def passes(self, residual: NDArray[np.float32], whitened: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Whether each snippet is clean; `residual` in counts, both (num_snippets, num_samples, num_rows)."""
-        return (_deflection(residual) < self.max_deflection) & (_energy(whitened) < self.max_energy)
+        return (_deflection(residual) < self.max_deflection) & (_rest(whitened, self.own) < self.max_energy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,22 +126,24 @@ class FittedUnit:
         coefficients : numpy.ndarray of float32, shape (num_snippets, rank)
         is_clean : numpy.ndarray of bool, shape (num_snippets,)
         """
-        values = remove_baseline(snippets[:, :, self.columns], margin=PAD)
+        is_finite = finite_windows(snippets)
+        values = remove_baseline(np.where(is_finite[:, None, None], snippets[:, :, self.columns], 0))
         offsets = _damped(self.offset_estimator.estimate(values), self.offset_center, self.offset_gain)
         residual = align(values, offsets)[:, PAD:-PAD] - self.plain_mean
         whitened = self.noise.whiten(residual)
         scores = whitened.reshape(len(values), -1) @ self.directions.T
         gains = np.where(is_training[:, None], self.training_gains, self.gains)
-        return phase_of(offsets), scores * gains, self.screen.passes(residual, whitened)
+        return phase_of(offsets), scores * gains, self.screen.passes(residual, whitened) & is_finite
 
 
 def fit_unit(
     snippets: NDArray[np.generic],
     background: NDArray[np.generic],
     *,
+    samples_before: int,
     max_rank: int | None,
     random: np.random.Generator,
-) -> FittedUnit:
+) -> "FittedUnit | TooFewSpikes":
     """Fit the event model of one unit.
 
     Parameters
@@ -111,6 +152,8 @@ def fit_unit(
         Windows around the unit's spikes as read from the untouched source.
     background : numpy.ndarray, shape (num_windows, num_samples + 2 * PAD, num_rows)
         Windows on the same rows away from the unit's spikes.
+    samples_before : int
+        Samples of an event's window before its trough.
     max_rank : int or None
         Largest number of components; None: every component above the noise edge.
     random : numpy.random.Generator
@@ -118,9 +161,7 @@ def fit_unit(
 
     Returns
     -------
-    FittedUnit
-        With `is_training` marking the snippets that were clean; their number may be too small to be of use,
-        which is for the caller to judge.
+    FittedUnit or TooFewSpikes
 
     Notes
     -----
@@ -128,35 +169,58 @@ def fit_unit(
     and the singular values shrunk (see `shrinkage`): what is injected is the unit's own variability, and not
     its background a second time.
     """
-    values = remove_baseline(snippets, margin=PAD)
-    quiet = remove_baseline(background, margin=PAD)[:, PAD:-PAD]
+    is_finite = finite_windows(snippets)
+    if is_finite.sum() < MIN_TRAINING_SPIKES:
+        return TooFewSpikes(int(is_finite.sum()))
+    values = remove_baseline(np.where(is_finite[:, None, None], snippets, 0))
+    quiet = remove_baseline(background[finite_windows(background)])
+    if len(quiet) < MIN_TRAINING_SPIKES:
+        return TooFewSpikes(len(quiet), "windows without its spikes to measure the background in")
     quiet = quiet[_is_ordinary(quiet)]
-    rough_mean = np.median(values[:: -(-len(values) // NUM_ROBUST_MEAN)], axis=0)
-    weights = footprint_weights(rough_mean[PAD:-PAD], quiet.std(axis=(0, 1)) / np.sqrt(len(values)))
+    some = values[is_finite]
+    rough_mean = np.median(some[:: -(-len(some) // NUM_ROBUST_MEAN)], axis=0)
+    # A recording cannot be quieter than its own rounding.
+    floor = 1 / 12 if snippets.dtype.kind in "iu" else (1e-6 * float(np.abs(values).max())) ** 2
+    deviation = np.sqrt(quiet[:, PAD:-PAD].var(axis=(0, 1)) + floor)
+    weights = footprint_weights(rough_mean[PAD:-PAD], deviation / np.sqrt(len(some)))
     columns = np.flatnonzero(weights)
-    values, quiet, rough_mean = values[:, :, columns], quiet[:, :, columns], rough_mean[:, columns]
-    noise = estimate_noise(quiet)
+    values, quiet, template = values[:, :, columns], quiet[:, :, columns], rough_mean[:, columns]
+    noise = estimate_noise(quiet[:, PAD:-PAD], floor)
 
-    template = rough_mean
-    clean = np.ones(len(values), dtype=bool)
-    for _ in range(NUM_ALIGNMENT_ROUNDS):
-        estimator = OffsetEstimator(noise, template)
+    # The strongest rows know the time nearly as well as all do, at a fraction of the cost.
+    timing_columns = np.argsort(-np.abs(template).max(axis=0), kind="stable")[:NUM_TIMING_ROWS]
+    timing_noise = estimate_noise(quiet[:, PAD:-PAD, timing_columns], floor)
+    padded_noise = estimate_noise(quiet[:, :, timing_columns], floor)
+    clean = is_finite
+    for round_number in range(NUM_ALIGNMENT_ROUNDS):
+        template = centered(template, PAD + samples_before)
+        num_averaged = int(clean.sum()) if round_number else NUM_ROBUST_MEAN
+        smooth = _denoised(template[:, timing_columns], padded_noise, num_averaged)
+        estimator = OffsetEstimator(timing_noise, smooth, timing_columns)
         raw_offsets = estimator.estimate(values)
         center = float(np.median(raw_offsets[clean]))
-        gain = _offset_gain(raw_offsets[clean], estimator.error_variance)
+        gain = _offset_gain(raw_offsets[clean], estimator.estimate(template + quiet))
         offsets = _damped(raw_offsets, center, gain)
         aligned = align(values, offsets)
         residual = (aligned - template)[:, PAD:-PAD]
-        screen = _screen(residual, noise, template[PAD:-PAD])
-        clean = screen.passes(residual, noise.whiten(residual))
-        template = aligned[clean].mean(axis=0) if clean.any() else template
+        whitened = noise.whiten(residual)
+        screen = _make_screen(residual[is_finite], whitened[is_finite], noise, template[PAD:-PAD], random)
+        clean = screen.passes(residual, whitened) & is_finite
+        if clean.sum() < MIN_TRAINING_SPIKES:
+            return TooFewSpikes(int(clean.sum()))
+        template = aligned[clean].mean(axis=0)
     plain_mean = template[PAD:-PAD]
-    whitened = noise.whiten(aligned[:, PAD:-PAD] - plain_mean)
-    directions, gains, training_gains = _decompose(
-        whitened[clean].reshape(int(clean.sum()), -1), max_rank=max_rank, random=random
+    whitened = noise.whiten(aligned[clean][:, PAD:-PAD] - plain_mean)
+    mean = _denoised(plain_mean, noise, len(whitened))
+    active = _active_features(noise.whiten(mean)).reshape(-1)
+    found, gains, training_gains = _decompose(
+        whitened.reshape(len(whitened), -1)[:, active],
+        noise.whiten(quiet[:, PAD:-PAD]).reshape(len(quiet), -1)[:, active],
+        max_rank=max_rank,
+        random=random,
     )
-    deviation = float(whitened[clean].std()) / np.sqrt(clean.sum())
-    mean = noise.unwhiten(denoise_matrix(noise.whiten(plain_mean), deviation))
+    directions = np.zeros((len(found), active.size), dtype=np.float32)
+    directions[:, active] = found
     window = end_taper(plain_mean.shape[0])[:, None] * weights[columns]
     components = noise.unwhiten(directions.reshape(-1, *plain_mean.shape)) * window
     return FittedUnit(
@@ -177,9 +241,20 @@ def fit_unit(
 
 
 def _decompose(
-    whitened: NDArray[np.float32], *, max_rank: int | None, random: np.random.Generator
+    whitened: NDArray[np.float32],
+    quiet: NDArray[np.float32],
+    *,
+    max_rank: int | None,
+    random: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Components of the signal in white noise, and what scores along them are to be multiplied with.
+    """Components of the signal in noise, and what scores along them are to be multiplied with.
+
+    Parameters
+    ----------
+    whitened : numpy.ndarray of float32, shape (num_events, num_features)
+        Deviations from the mean.
+    quiet : numpy.ndarray of float32, shape (num_windows, num_features)
+        Background, whitened alike: it tells the noise that is really left.
 
     Returns
     -------
@@ -194,14 +269,11 @@ def _decompose(
         return np.zeros((0, num_features), dtype=np.float32), nothing, nothing
     start = random.standard_normal(min(whitened.shape)).astype(np.float32)
     _, singular, vectors = svds(whitened, k=rank, v0=start, solver="arpack")
-    singular, vectors = singular[::-1].astype(np.float64), vectors[::-1]
-    # The bulk says how white the noise really is: what is left after the leading components are gone.
-    total = float(np.sum(whitened.astype(np.float64) ** 2))
-    noise_variance = (total - float(np.sum(singular**2))) / ((num_events - rank) * (num_features - rank))
-    noise_deviation = np.sqrt(max(noise_variance, np.finfo(np.float64).tiny))
+    singular, vectors = singular[::-1].astype(np.float64), np.ascontiguousarray(vectors[::-1])
+    noise_deviation = max(float(quiet.std()), MIN_NOISE_DEVIATION)
     aspect = num_features / num_events
     observed = singular / (np.sqrt(num_events) * noise_deviation)
-    kept = observed > noise_edge(aspect)
+    kept = observed > noise_edge(aspect) * EDGE_MARGIN
     observed, vectors = observed[kept], vectors[kept]
     signal = shrink_singular_values(observed, aspect)
     training_gains = signal / observed
@@ -214,27 +286,97 @@ def _damped(offsets: NDArray[np.float64], center: float, gain: float) -> NDArray
     return center + gain * (offsets - center)
 
 
-def _offset_gain(offsets: NDArray[np.float64], error_variance: float) -> float:
-    """Standard deviation of the true offsets over that of the estimated ones."""
-    variance = float(np.var(offsets))
-    return float(np.sqrt(max(1 - error_variance / variance, 0))) if variance > 0 else 0.0
+def _offset_gain(offsets: NDArray[np.float64], errors: NDArray[np.float64]) -> float:
+    """Standard deviation of the true offsets over that of the estimated ones.
+
+    Parameters
+    ----------
+    offsets : numpy.ndarray, shape (num_snippets,)
+        Estimated.
+    errors : numpy.ndarray, shape (num_windows,)
+        Estimates for the template in the background, whose true offset is zero.
+    """
+    variance = _robust(offsets)[1] ** 2
+    return float(np.sqrt(max(1 - _robust(errors)[1] ** 2 / variance, 0))) if variance > 0 else 0.0
 
 
-def _screen(residual: NDArray[np.float32], noise: NoiseModel, template: NDArray[np.float32]) -> Screen:
-    """Thresholds from the population itself: robust location and spread of the residuals' energies."""
-    energy = _energy(noise.whiten(residual))
-    center = float(np.median(energy))
-    spread = 1.4826 * float(np.median(np.abs(energy - center)))
+def finite_windows(windows: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Which windows hold no NaN and no infinity; shape (num_windows,)."""
+    if windows.dtype.kind in "iu":
+        return np.ones(len(windows), dtype=np.bool_)
+    return np.asarray(np.isfinite(windows).all(axis=(1, 2)))
+
+
+def _active_features(whitened_mean: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where in the window the unit is clearly seen: only there can its changes of shape be.
+
+    The fewer features noise can hide in, the weaker a component may be and still be found.
+
+    Parameters
+    ----------
+    whitened_mean : numpy.ndarray of float32, shape (num_samples, num_rows)
+    """
+    return np.asarray(maximum_filter1d(np.abs(whitened_mean), 2 * ACTIVE_REACH + 1, axis=0) > ACTIVE_DEVIATIONS)
+
+
+def _denoised(mean: NDArray[np.float32], noise: NoiseModel, num_averaged: int) -> NDArray[np.float32]:
+    """Take out of a mean over some snippets what is left in it of their background."""
+    return noise.unwhiten(denoise_matrix(noise.whiten(mean), 1 / np.sqrt(num_averaged)))
+
+
+def _make_screen(
+    residual: NDArray[np.float32],
+    whitened: NDArray[np.float32],
+    noise: NoiseModel,
+    template: NDArray[np.float32],
+    random: np.random.Generator,
+) -> Screen:
+    """Thresholds from the population itself: robust location and spread of what is left of the residuals.
+
+    Parameters
+    ----------
+    residual, whitened : numpy.ndarray of float32, shape (num_snippets, num_samples, num_rows)
+        Deviations from the mean, in counts and whitened.
+    noise : NoiseModel
+    template : numpy.ndarray of float32, shape (num_samples, num_rows)
+    random : numpy.random.Generator
+    """
+    shape_changes = np.stack([template, time_derivative(template)])
+    own = _orthonormal(noise.whiten(shape_changes).reshape(2, -1))
+    rest = _rest(whitened, own)
+    ordinary = whitened[rest <= np.quantile(rest, ORDINARY_SHARE)].reshape(-1, template.size)
+    rank = min(NUM_OWN_COMPONENTS, min(ordinary.shape) - 2)
+    if rank > 0:
+        start = random.standard_normal(min(ordinary.shape)).astype(np.float32)
+        own = _orthonormal(np.concatenate([own, svds(ordinary, k=rank, v0=start, solver="arpack")[2]]))
+        rest = _rest(whitened, own)
+    center, spread = _robust(rest)
     peak = float(np.abs(template).max())
     floor = MIN_COLLISION_DEVIATIONS * float(noise.standard_deviation.max())
-    return Screen(max(peak, floor), center + OUTLIER_DEVIATIONS * max(spread, 1e-3 * center))
+    return Screen(own, max(peak, floor), center + OUTLIER_DEVIATIONS * max(spread, 1e-3 * center))
+
+
+def _orthonormal(patterns: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(np.linalg.qr(patterns.T)[0].T.astype(np.float32))
+
+
+def _rest(whitened: NDArray[np.float32], own: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean square per feature of what is left of each snippet without the unit's own patterns."""
+    scores = whitened.reshape(len(whitened), -1) @ own.T
+    explained = np.einsum("nk,nk->n", scores, scores, dtype=np.float64) / max(whitened[0].size, 1)
+    return np.asarray(_energy(whitened) - explained)
+
+
+def _robust(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Median, and standard deviation of a normal distribution with the same median absolute deviation."""
+    center = float(np.median(values))
+    return center, 1.4826 * float(np.median(np.abs(values - center)))
 
 
 def _is_ordinary(windows: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Windows without a large event of anybody on these rows."""
     energy = _energy(windows)
-    center = float(np.median(energy))
-    spread = 1.4826 * float(np.median(np.abs(energy - center)))
+    center, spread = _robust(energy)
     return energy <= center + OUTLIER_DEVIATIONS * spread
 
 

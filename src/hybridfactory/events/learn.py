@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_limits
 
 from hybridfactory.events.alignment import MAX_OFFSET, NUM_PHASES, PAD
 from hybridfactory.events.derivative import FittedDerivative, fit_derivative
-from hybridfactory.events.fit import FittedUnit, fit_unit
+from hybridfactory.events.fit import MIN_TRAINING_SPIKES, FittedUnit, TooFewSpikes, fit_unit
+from hybridfactory.events.footprint import MIN_STANDARD_ERRORS
 from hybridfactory.events.locate import UnitLocation, locate_units, spread_sample
 from hybridfactory.events.model import EventModel
 from hybridfactory.events.snippets import SnippetRequest, iter_snippets, read_snippets
@@ -19,7 +20,6 @@ from hybridfactory.recording.flat import FlatRecording
 
 __all__ = ["ModelSettings", "RefusedUnit", "Sites", "learn_event_models"]
 
-MIN_TRAINING_SPIKES = 30
 MAX_TRAINING_SPIKES = 2000
 NUM_BACKGROUND_WINDOWS = 1000
 CANDIDATE_RADIUS_UM = 200.0
@@ -58,6 +58,7 @@ class ModelSettings:
     max_rank: int | None
     construction: str
     seed: int
+    label_base: int = 1
 
 
 @dataclass(frozen=True)
@@ -195,17 +196,30 @@ def _learn_group(
     )
     fit = fit_unit if settings.construction == "shrunk_svd" else fit_derivative
 
-    def work(position: int) -> tuple[Fitted, Encoded]:
-        random = np.random.default_rng([settings.seed, donors[position].label])
+    def work(position: int) -> tuple[Fitted, Encoded] | TooFewSpikes:
+        random = np.random.default_rng([settings.seed, donors[position].label - settings.label_base])
         spikes, background = snippets[position], snippets[position + len(donors)]
-        fitted = fit(spikes, background, max_rank=settings.max_rank, random=random)
-        return fitted, fitted.encode(spikes, fitted.is_training)
+        fitted = fit(
+            spikes,
+            background,
+            samples_before=settings.samples_before,
+            max_rank=settings.max_rank,
+            random=random,
+        )
+        return fitted if isinstance(fitted, TooFewSpikes) else (fitted, fitted.encode(spikes, fitted.is_training))
 
     # One BLAS thread each: the sums are then made in the same order on every machine, whatever its cores.
     with threadpool_limits(1), ThreadPoolExecutor(max_workers=2) as pool:
         fits = list(pool.map(work, range(len(donors))))
         snippets.clear()
-        return _encode_all(recording, donors, fits, settings, progress)
+        results: list[EventModel | RefusedUnit] = []
+        learned: list[tuple[_Donor, Fitted, Encoded]] = []
+        for donor, outcome in zip(donors, fits, strict=True):
+            if isinstance(outcome, TooFewSpikes):
+                results.append(_too_few(donor.label, outcome.count, outcome.what))
+            else:
+                learned.append((donor, *outcome))
+        return results + _encode_all(recording, learned, settings, progress)
 
 
 def _background_samples(
@@ -228,8 +242,7 @@ def _background_samples(
 
 def _encode_all(
     recording: FlatRecording,
-    donors: Sequence[_Donor],
-    fits: Sequence[tuple[Fitted, Encoded]],
+    learned: Sequence[tuple[_Donor, Fitted, Encoded]],
     settings: ModelSettings,
     progress: ProgressCallback,
 ) -> list[EventModel | RefusedUnit]:
@@ -237,28 +250,27 @@ def _encode_all(
     before, after = settings.samples_before + PAD, settings.samples_after + PAD
     tables = []
     remaining = []
-    for donor, (fitted, (phases, coefficients, clean)) in zip(donors, fits, strict=True):
+    for donor, _, training in learned:
         table: Encoded = (
             np.zeros(donor.samples.size, dtype=np.int64),
-            np.zeros((donor.samples.size, coefficients.shape[1]), dtype=np.float32),
+            np.zeros((donor.samples.size, training[1].shape[1]), dtype=np.float32),
             np.zeros(donor.samples.size, dtype=bool),
         )
-        _store(table, donor.training, (phases, coefficients, clean))
+        _store(table, donor.training, training)
         tables.append(table)
-        has_model = fitted.is_training.sum() >= MIN_TRAINING_SPIKES
-        rest = np.setdiff1d(np.flatnonzero(donor.is_inside), donor.training) if has_model else donor.training[:0]
-        remaining.append(rest)
+        remaining.append(np.setdiff1d(np.flatnonzero(donor.is_inside), donor.training))
     requests = [
-        SnippetRequest(donor.samples[rest], donor.rows) for donor, rest in zip(donors, remaining, strict=True)
+        SnippetRequest(donor.samples[rest], donor.rows)
+        for (donor, _, _), rest in zip(learned, remaining, strict=True)
     ]
     # Batches of one size, cut at the unit's own spikes: rounding then cannot depend on the other units.
-    waiting: list[NDArray[np.generic]] = [np.empty((0,)) for _ in donors]
-    encoded = [0] * len(donors)
+    waiting: list[NDArray[np.generic]] = [np.empty((0,)) for _ in learned]
+    encoded = [0] * len(learned)
 
     def encode_batch(owner: int, batch: NDArray[np.generic]) -> None:
         which = remaining[owner][encoded[owner] : encoded[owner] + len(batch)]
         encoded[owner] += len(batch)
-        _store(tables[owner], which, fits[owner][0].encode(batch, np.zeros(len(batch), dtype=bool)))
+        _store(tables[owner], which, learned[owner][1].encode(batch, np.zeros(len(batch), dtype=bool)))
 
     pieces = iter_snippets(
         recording, requests, before=before, after=after, step="reading all spikes", progress=progress
@@ -274,7 +286,7 @@ def _encode_all(
             encode_batch(owner, queue)
     return [
         _finish(recording, donor, fitted, table, settings)
-        for donor, (fitted, _), table in zip(donors, fits, tables, strict=True)
+        for (donor, fitted, _), table in zip(learned, tables, strict=True)
     ]
 
 
@@ -291,9 +303,11 @@ def _finish(
     settings: ModelSettings,
 ) -> EventModel | RefusedUnit:
     """Put the model together, or say why there is none."""
-    num_training = int(fitted.is_training.sum())
-    if num_training < MIN_TRAINING_SPIKES:
-        return _too_few(donor.label, num_training, f"clean spikes among the {donor.training.size} looked at")
+    standard_error = fitted.noise_deviation / np.sqrt(fitted.is_training.sum())
+    if (np.abs(fitted.mean).max(axis=0) < MIN_STANDARD_ERRORS * standard_error).all():
+        return RefusedUnit(
+            donor.label, "its mean waveform does not stand out from the background at the times the sorting states"
+        )
     phases, coefficients, clean = table
     whole_samples = (phases + NUM_PHASES // 2) // NUM_PHASES
     samples = donor.samples + whole_samples
@@ -304,9 +318,9 @@ def _finish(
             f"the trough lies {donor.lag:+d} samples from the time the sorting states; "
             "truth times are those of the trough"
         )
-    at_limit = float((np.abs(phases[clean]) >= round(MAX_OFFSET * NUM_PHASES)).mean()) if clean.any() else 0.0
-    if at_limit > 0.1:
-        notes.append(f"{at_limit:.0%} of its spikes lie {MAX_OFFSET:g} samples or more off the stated time")
+    far = float((np.abs(whole_samples[clean]) >= np.floor(MAX_OFFSET)).mean()) if clean.any() else 0.0
+    if far > 0.1:
+        notes.append(f"{far:.0%} of its spikes lie {MAX_OFFSET:g} samples or more off the stated time")
     main = int(np.abs(fitted.mean).max(axis=0).argmax())
     return EventModel(
         label=donor.label,
@@ -318,7 +332,7 @@ def _finish(
         phases=(phases - whole_samples * NUM_PHASES)[order],
         coefficients=coefficients[order],
         is_clean=clean[order],
-        num_training_spikes=num_training,
+        num_training_spikes=int(fitted.is_training.sum()),
         noise_level=float(fitted.noise_deviation[main]),
         notes=tuple(notes),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridfactory.events.fit import finite_windows
 from hybridfactory.events.snippets import SnippetRequest, iter_snippets, remove_baseline
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
@@ -63,7 +64,7 @@ def locate_units(
     sums = np.zeros((len(trains), 2 * reach + 1, rows.size))
     pieces = iter_snippets(recording, requests, before=reach, after=reach, step="locating units", progress=progress)
     for unit, _, snippets in pieces:
-        sums[unit] += remove_baseline(snippets).sum(axis=0)
+        sums[unit] += remove_baseline(snippets[finite_windows(snippets)]).sum(axis=0)
     center = slice(reach - search_samples, reach + search_samples + 1)
     return [_locate(total[center], search_samples) for total in sums]
 

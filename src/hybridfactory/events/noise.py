@@ -10,6 +10,7 @@ __all__ = ["NoiseModel", "estimate_noise"]
 
 SHRINKAGE = 1e-2
 NUM_SWEEPS = 2
+MIN_VARIANCE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,7 @@ class NoiseModel:
         return cast("NDArray[np.float32]", np.matmul(self.time_root, snippets @ self.space_root))
 
 
-def estimate_noise(snippets: NDArray[np.float32]) -> NoiseModel:
+def estimate_noise(snippets: NDArray[np.float32], floor_variance: float = 0.0) -> NoiseModel:
     """Measure the background from snippets without spikes of the unit.
 
     The maximum-likelihood estimate for a matrix-normal distribution by alternating sweeps (P. Dutilleul, 1999),
@@ -53,6 +54,8 @@ def estimate_noise(snippets: NDArray[np.float32]) -> NoiseModel:
     ----------
     snippets : numpy.ndarray of float32, shape (num_snippets, num_samples, num_rows)
         Baselines removed as they are for the spikes.
+    floor_variance : float
+        Variance that every sample has at least, such as that of rounding.
     """
     num_snippets, num_samples, num_rows = snippets.shape
     space = np.eye(num_rows)
@@ -60,20 +63,20 @@ def estimate_noise(snippets: NDArray[np.float32]) -> NoiseModel:
     for _ in range(NUM_SWEEPS):
         _, time_whitener = _roots(time)
         halfway = np.matmul(time_whitener, snippets).reshape(-1, num_rows)
-        space = _shrunk((halfway.T @ halfway).astype(np.float64) / (num_snippets * num_samples))
+        space = _shrunk((halfway.T @ halfway).astype(np.float64) / (num_snippets * num_samples), floor_variance)
         _, space_whitener = _roots(space)
         halfway = np.swapaxes(snippets @ space_whitener, 1, 2).reshape(-1, num_samples)
-        time = _shrunk((halfway.T @ halfway).astype(np.float64) / (num_snippets * num_rows))
+        time = _shrunk((halfway.T @ halfway).astype(np.float64) / (num_snippets * num_rows), 0.0)
     space_root, space_whitener = _roots(space)
     time_root, time_whitener = _roots(time)
     variance = np.diag(space) * np.trace(time) / num_samples
     return NoiseModel(np.sqrt(variance).astype(np.float32), space_whitener, space_root, time_whitener, time_root)
 
 
-def _shrunk(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+def _shrunk(covariance: NDArray[np.float64], floor_variance: float) -> NDArray[np.float64]:
     """Draw a covariance towards its diagonal; rows that never vary get a floor."""
     diagonal = np.diag(covariance)
-    floor = max(1e-6 * float(diagonal.max()), float(np.finfo(np.float32).tiny))
+    floor = max(1e-6 * float(diagonal.max()), floor_variance, MIN_VARIANCE)
     shrunk = (1 - SHRINKAGE) * covariance
     np.fill_diagonal(shrunk, np.maximum(diagonal, floor))
     return shrunk

@@ -113,7 +113,7 @@ def read_snippets(
     return snippets
 
 
-def remove_baseline(snippets: NDArray[np.generic], *, margin: int = 0) -> NDArray[np.float32]:
+def remove_baseline(snippets: NDArray[np.generic]) -> NDArray[np.float32]:
     """Subtract from each snippet and row the line through its two ends.
 
     The ends are averaged over a few samples, where the spike is not: a fit through all samples would take
@@ -122,22 +122,19 @@ def remove_baseline(snippets: NDArray[np.generic], *, margin: int = 0) -> NDArra
     Parameters
     ----------
     snippets : numpy.ndarray, shape (num_snippets, num_samples, num_rows)
-    margin : int
-        Samples at either side that lie outside the event's window; they are corrected, but not measured.
 
     Returns
     -------
     numpy.ndarray of float32, same shape
     """
     width = snippets.shape[1]
-    inner = slice(margin, width - margin)
-    count = min(NUM_BASELINE_SAMPLES, (width - 2 * margin) // 3 or 1)
+    count = min(NUM_BASELINE_SAMPLES, width // 3 or 1)
     # Large offsets (a 12-bit converter's 2048, float64 data) leave before the precision is cut.
-    offset = snippets[:, margin : margin + 1]
+    offset = snippets[:, :1]
     values = np.subtract(snippets, offset, dtype=np.float64 if snippets.dtype.itemsize > 2 else np.float32)
-    head = values[:, inner][:, :count].mean(axis=1, keepdims=True)
-    tail = values[:, inner][:, -count:].mean(axis=1, keepdims=True)
-    middle_of_head = margin + (count - 1) / 2
+    head = values[:, :count].mean(axis=1, keepdims=True)
+    tail = values[:, -count:].mean(axis=1, keepdims=True)
+    middle_of_head = (count - 1) / 2
     middle_of_tail = width - 1 - middle_of_head
     ramp = (np.arange(width) - middle_of_head) / (middle_of_tail - middle_of_head)
     values -= head
