@@ -1,12 +1,12 @@
 """The order of the steps: the only file that knows it."""
 
 import hashlib
-import logging
 import math
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
 from os import PathLike
 from pathlib import Path
@@ -15,10 +15,18 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfactory.errors import HybridFactoryError, NothingInjectedError, OutputError, SortingError
-from hybridfactory.events.learn import ModelSettings, RefusedUnit, Sites, learn_event_models
-from hybridfactory.ground_truth.manifest import Manifest, read_manifest, write_manifest
-from hybridfactory.ground_truth.paths import MANIFEST_NAME, RunPaths
+from hybridfactory.errors import NothingInjectedError, SortingError
+from hybridfactory.events.learn import ModelSettings, Sites, learn_event_models
+from hybridfactory.events.model import EventModel
+from hybridfactory.ground_truth.manifest import write_manifest
+from hybridfactory.ground_truth.paths import RunPaths
+from hybridfactory.ground_truth.replacement import (
+    check_targets,
+    clear_interrupted,
+    files_of_earlier_run,
+    find_reusable_run,
+    take_back,
+)
 from hybridfactory.ground_truth.tables import (
     RealSpikes,
     write_annotations,
@@ -30,8 +38,8 @@ from hybridfactory.ground_truth.tables import (
     write_units,
 )
 from hybridfactory.injection.script import InjectionScript, load_script, save_script, write_script
-from hybridfactory.injection.staging import check_free_space, publish, staging_folder
-from hybridfactory.injection.writer import copy_file, render_into, restore_into
+from hybridfactory.injection.staging import STAGING_NAME, check_free_space, publish, staging_folder
+from hybridfactory.injection.writer import copying, render_into, restore_into
 from hybridfactory.parameters import Parameters, load_parameters, write_hfparams
 from hybridfactory.plan.make import PlanSettings, make_plan
 from hybridfactory.plan.placement import ProbeSites
@@ -44,8 +52,6 @@ from hybridfactory.recording.spikeglx_meta import write_hybrid_meta
 from hybridfactory.sorting import Sorting, read_sorting
 
 __all__ = ["GenerateResult", "generate"]
-
-_log = logging.getLogger("hybridfactory")
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,60 +129,51 @@ def generate(
         sampling_frequency=asked.sample_rate,
         probe=asked.probe,
         num_rows=asked.raw_source_rows,
+        num_rows_of_sorting=sorting.num_rows,
     )
     warnings = [*source.warnings, *sorting.warnings, *_check_sorting(sorting, source, asked)]
     settled = _settle(asked, source)
     output_directory = settled.output_directory
     targets = tuple(output_directory / hybrid_name(path.name) for path in paths)
-    _check_targets(output_directory, targets, paths)
-    earlier = _earlier_run(settled, source, targets)
+    metas = {meta.path: output_directory / hybrid_name(meta.path.name) for meta in source.metas if meta}
+    check_targets(output_directory, (*targets, *metas.values()), (*paths, *metas))
+    earlier = None if settled.copy else find_reusable_run(output_directory, source.recording, targets)
     if earlier is None:
         check_free_space(output_directory, sum(path.stat().st_size for path in paths))
 
-    sites = _probe_sites(source.probe)
-    models = learn_event_models(
-        source.recording,
-        {label: sorting.spike_train(label) for label in settled.ground_truth_units},
-        Sites(sites.rows[sites.connected], sites.positions_um[sites.connected], sites.shanks[sites.connected]),
-        _model_settings(settled),
-        progress=progress,
-    )
-    plan = make_plan(
-        models,
-        {label: sorting.spike_train(label).size for label in settled.ground_truth_units},
-        sites,
-        np.array(sorted(sorting.unit_main_rows.values()), dtype=np.int64),
-        _timing_rules(settled, source),
-        _plan_settings(settled, sorting),
-    )
-    _require_injection(plan)
-    script = write_script(plan, {k: model for k, model in models.items() if not isinstance(model, RefusedUnit)})
+    clear_interrupted(output_directory, output_directory / STAGING_NAME)
     with staging_folder(output_directory) as staging:
         staged = RunPaths(staging, cast(str, settled.session_name))
         staged_targets = tuple(staging / target.name for target in targets)
-        write_plan(staged.plan, plan)
-        save_script(script, staged.script)
-        if earlier is None:
-            for path, target in zip(paths, staged_targets, strict=True):
-                copy_file(path, target, progress=progress)
-        else:
-            _take_over(earlier, source, targets, staged_targets, progress)
+        # What will be copied in any case is copied while the units are learnt; reading alone leaves the disk idle.
+        with copying(paths, staged_targets) if earlier is None else nullcontext() as wait_for_copy:
+            plan, script = _plan_injection(settled, source, sorting, progress)
+            write_plan(staged.plan, plan)
+            save_script(script, staged.script)
+            if wait_for_copy is not None:
+                wait_for_copy(progress)
+        if earlier is not None:
+            injected_before = load_script(earlier.paths.script)
+            take_back(earlier, staged_targets)
+            restore_into(staged_targets, source.recording, injected_before, progress=progress)
         clipped = render_into(staged_targets, source.recording, script, progress=progress)
         _write_truth(staged, settled, source, sorting, plan, script, clipped)
-        metas = _write_metas(source, staged_targets, targets)
-        _remove_earlier_truth(output_directory)
-        publish([*staged_targets, *metas, *staged.truth_files], output_directory)
+        staged_metas = tuple(staging / target.name for target in metas.values())
+        for meta, staged_meta, target in zip(metas, staged_metas, metas.values(), strict=True):
+            write_hybrid_meta(meta, staged_meta, target)
         write_manifest(
             staged,
             parameters=_as_json(settled),
             random_seed=cast(int, settled.random_seed),
             recording=source.recording,
-            targets=targets,
+            targets=staged_targets,
+            metas=staged_metas,
             plan=plan,
             num_clipped_samples=int(clipped.sum()),
             warnings=warnings,
         )
-        publish([staged.manifest], output_directory)
+        finished = (*staged_targets, *staged_metas, *staged.truth_files, staged.manifest)
+        publish(finished, output_directory, files_of_earlier_run(output_directory))
     final = RunPaths(output_directory, staged.session_name)
     return GenerateResult(
         parameters=settled,
@@ -184,10 +181,34 @@ def generate(
         output_directory=output_directory,
         session_name=staged.session_name,
         recording_paths=targets,
-        truth_paths=(*(output_directory / meta.name for meta in metas), *final.truth_files, final.manifest),
+        truth_paths=(*metas.values(), *final.truth_files, final.manifest),
         num_clipped_samples=int(clipped.sum()),
         warnings=tuple(warnings),
     )
+
+
+def _plan_injection(
+    settled: Parameters, source: Source, sorting: Sorting, progress: ProgressCallback
+) -> tuple[InjectionPlan, InjectionScript]:
+    """Learn the donors' events from the source, and decide what goes where and when."""
+    trains = {label: sorting.spike_train(label) for label in settled.ground_truth_units}
+    sites = _probe_sites(source.probe)
+    connected = Sites(sites.rows[sites.connected], sites.positions_um[sites.connected], sites.shanks[sites.connected])
+    models = learn_event_models(source.recording, trains, connected, _model_settings(settled), progress=progress)
+    plan = make_plan(
+        models,
+        {label: train.size for label, train in trains.items()},
+        sites,
+        np.array(sorted(sorting.unit_main_rows.values()), dtype=np.int64),
+        _timing_rules(settled, source),
+        _plan_settings(settled, sorting),
+    )
+    if not plan.injected_units:
+        reasons = "; ".join(f"unit {unit.donor_label}: {unit.reason}" for unit in plan)
+        raise NothingInjectedError(
+            f"no unit could be injected: {reasons}; choose other ground_truth_units, or mend what is named"
+        )
+    return plan, write_script(plan, {k: model for k, model in models.items() if isinstance(model, EventModel)})
 
 
 def _settle(asked: Parameters, source: Source) -> Parameters:
@@ -210,7 +231,7 @@ def _check_sorting(sorting: Sorting, source: Source, asked: Parameters) -> list[
         known = ", ".join(map(str, sorting.labels[:20])) + (" …" if sorting.labels.size > 20 else "")
         raise SortingError(
             f"ground_truth_units: no spikes with label {', '.join(map(str, unknown))} in {asked.data_directory}; "
-            f"labels there (label_base = {asked.label_base}): {known}"
+            f"choose from the labels there (label_base = {asked.label_base}): {known}"
         )
     rate = sorting.sampling_frequency
     if rate is not None and abs(rate / asked.sample_rate - 1) > 1e-3:
@@ -233,95 +254,6 @@ def _check_sorting(sorting: Sorting, source: Source, asked: Parameters) -> list[
     return [f"{lost} spikes lie in gaps between files or just outside, and are not used"] if lost else []
 
 
-def _check_targets(output_directory: Path, targets: Sequence[Path], sources: Sequence[Path]) -> None:
-    """Refuse an output folder in which something would be overwritten that is not ours to overwrite."""
-    if output_directory.exists() and not output_directory.is_dir():
-        raise OutputError(f"output_directory {output_directory} is a file: choose another folder")
-    for target in targets:
-        for path in sources:
-            if target.exists() and target.samefile(path):
-                raise OutputError(
-                    f"output_directory {output_directory}: writing {target.name} would overwrite the source {path}; "
-                    "choose another folder"
-                )
-    truth = output_directory / "firings_true.npy"
-    ours = [MANIFEST_NAME, "hfparams_*.py", "artificial_units-*.csv"]
-    if truth.exists() and not any(any(output_directory.glob(pattern)) for pattern in ours):
-        raise OutputError(
-            f"output_directory {output_directory} holds a firings_true.npy that is no output of hybridfactory: "
-            "choose another folder"
-        )
-
-
-def _earlier_run(settled: Parameters, source: Source, targets: Sequence[Path]) -> Manifest | None:
-    """Find the finished run whose hybrid is to be reused, if that was asked for and is possible."""
-    if settled.copy:
-        return None
-    folder = settled.output_directory
-    if not any(target.exists() for target in targets):
-        _log.info("no hybrid of an earlier run in %s: creating a fresh copy of the source", folder)
-        return None
-    try:
-        manifest = read_manifest(folder)
-    except HybridFactoryError:
-        reason = "it is not the output of a finished run"
-    else:
-        if not manifest.targets_are_untouched():
-            reason = "its hybrid was changed since"
-        elif not _is_of(manifest, source) or manifest.target_paths != tuple(targets):
-            reason = "it was made from another source"
-        elif not manifest.paths.script.is_file():
-            reason = "it lacks the record of what was injected"
-        else:
-            _log.info("reusing the hybrid of run %s, whose events are taken back first", manifest.session_name)
-            return manifest
-    _log.info("the earlier run in %s cannot be reused (%s): starting from a fresh copy", folder, reason)
-    return None
-
-
-def _is_of(manifest: Manifest, source: Source) -> bool:
-    """Whether a run was made from these source files, in the state and on the timeline they are in now."""
-    recording = source.recording
-    stated = manifest.content["recording"]
-    if (stated["dtype"], stated["num_rows"]) != (recording.dtype.str, recording.num_rows):
-        return False
-    was = [
-        (item["path"], item["start_sample"], item["size"], item["mtime_ns"]) for item in manifest.content["sources"]
-    ]
-    now = []
-    for file in recording.files:
-        status = file.path.stat()
-        now.append((str(file.path.resolve()), file.start_sample, status.st_size, status.st_mtime_ns))
-    return was == now
-
-
-def _take_over(
-    earlier: Manifest,
-    source: Source,
-    targets: Sequence[Path],
-    staged_targets: tuple[Path, ...],
-    progress: ProgressCallback,
-) -> None:
-    """Move an earlier run's hybrid to the staging folder, and take its events back."""
-    script = load_script(earlier.paths.script)
-    # Without its manifest the earlier run no longer counts as finished, whatever happens from here on.
-    earlier.paths.manifest.unlink()
-    for target, staged in zip(targets, staged_targets, strict=True):
-        target.replace(staged)
-    restore_into(staged_targets, source.recording, script, progress=progress)
-
-
-def _remove_earlier_truth(output_directory: Path) -> None:
-    """Remove the files of the run that the new one replaces: they describe a hybrid that is gone."""
-    try:
-        manifest = read_manifest(output_directory)
-    except HybridFactoryError:
-        return
-    manifest.paths.manifest.unlink()
-    for path in (*manifest.paths.truth_files, *manifest.target_paths):
-        path.unlink(missing_ok=True)
-
-
 def _probe_sites(probe: Probe) -> ProbeSites:
     names = probe.shank_ids or ("",) * probe.num_channels
     _, shanks = np.unique(np.array(names), return_inverse=True)
@@ -336,6 +268,7 @@ def _model_settings(settled: Parameters) -> ModelSettings:
         max_rank=None if rank == "auto" else int(rank),
         construction=settled.event_model,
         seed=cast(int, settled.random_seed),
+        label_base=settled.label_base,
     )
 
 
@@ -354,13 +287,8 @@ def _plan_settings(settled: Parameters, sorting: Sorting) -> PlanSettings:
         amplitude_scale_max=settled.amplitude_scale_max,
         seed=cast(int, settled.random_seed),
         max_label=int(sorting.labels.max()),
+        label_base=settled.label_base,
     )
-
-
-def _require_injection(plan: InjectionPlan) -> None:
-    if not plan.injected_units:
-        reasons = "; ".join(f"unit {unit.donor_label}: {unit.reason}" for unit in plan)
-        raise NothingInjectedError(f"no unit could be injected: {reasons}")
 
 
 def _write_truth(
@@ -398,15 +326,6 @@ def _real_spikes(sorting: Sorting, plan: InjectionPlan, probe: Probe) -> RealSpi
         for unit in plan.injected_units:
             of_injected[unit.donor_label] = channels[cast(int, unit.center_row)]
     return RealSpikes(sorting.spike_times, sorting.spike_labels, name, extra, of_injected)
-
-
-def _write_metas(source: Source, staged_targets: Sequence[Path], targets: Sequence[Path]) -> list[Path]:
-    written = []
-    for meta, staged, target in zip(source.metas, staged_targets, targets, strict=True):
-        if meta is not None:
-            written.append(staged.with_suffix(".meta"))
-            write_hybrid_meta(meta.path, written[-1], target)
-    return written
 
 
 def _as_json(settled: Parameters) -> dict[str, Any]:

@@ -277,7 +277,9 @@ class TestDerivative:
     @pytest.mark.parametrize("max_rank", [3, None])
     def test_repeats_the_naive_construction(self, windows, max_rank):
         spikes, quiet = windows
-        fitted = fit_derivative(spikes, quiet, max_rank=max_rank, random=np.random.default_rng(1))
+        fitted = fit_derivative(
+            spikes, quiet, samples_before=BEFORE, max_rank=max_rank, random=np.random.default_rng(1)
+        )
         values = spikes[:, 8:-8][:, :, fitted.columns].astype(np.float64)
         ramp = np.linspace(0, 1, values.shape[1])[:, None]
         detrended = values - values[:, :1] - ramp * (values[:, -1:] - values[:, :1])

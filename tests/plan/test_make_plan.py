@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from hybridfactory.events.learn import RefusedUnit
+from hybridfactory.injection.script import write_script
 from hybridfactory.plan.make import PlanSettings, make_plan
+from hybridfactory.plan.plan import InjectionPlan
 
 LINE = [[0, 20 * k] for k in range(16)]
 SETTINGS = PlanSettings(None, {}, 100.0, 0.8, 1.2, seed=5, max_label=64)
@@ -55,7 +57,7 @@ def test_units_are_complete(planned):
         count = unit.num_events
         assert count > 450
         assert unit.donor_events.shape == unit.donor_samples.shape == unit.amplitude_factors.shape == (count,)
-        assert np.array_equal(unit.donor_samples, model.donor_samples[unit.donor_events])
+        assert np.array_equal(unit.donor_samples + unit.window_shift, model.donor_samples[unit.donor_events])
         assert model.is_clean[unit.donor_events].all()
         assert (np.diff(unit.samples) >= 60).all()
         assert ((unit.amplitude_factors >= 0.8) & (unit.amplitude_factors <= np.float32(1.2))).all()
@@ -106,21 +108,45 @@ def test_what_is_drawn_for_one_thing_does_not_depend_on_another(planned):
 
 def test_no_jitter_keeps_the_donor_s_times(planned):
     for unit in planned(time_jitter=0.0):
-        assert np.array_equal(unit.samples, planned.models[unit.donor_label].donor_samples)
+        assert np.array_equal(unit.samples + unit.window_shift, planned.models[unit.donor_label].donor_samples)
 
 
-def test_events_keep_off_the_spike_whose_waveform_they_carry(planned):
+@pytest.mark.parametrize("rates", [{}, {3: 20.0, 7: 30.0, 20: 100.0}], ids=["own times", "synthetic"])
+def test_events_keep_off_the_spike_whose_waveform_they_carry(planned, make_rules, rates):
     """Else a spike would come out doubled. Unit 7 has spikes that borrow a neighbour's waveform."""
-    for unit in planned():
-        assert np.abs(unit.samples - unit.donor_samples).min() >= 30
+    for frequency, distance in ((30_000.0, 30), (24_414.0625, 25)):
+        for unit in planned(synthetic_rates_hz=rates, rules=make_rules((0, 100_000), frequency=frequency)):
+            assert np.abs(unit.samples - unit.donor_samples).min() >= distance
+
+
+def test_event_that_can_borrow_no_waveform_is_refused(planned, make_model):
+    """The only clean spike is within 1 ms of where the other's event has to go."""
+    samples = np.array([5000, 5100])
+    model = make_model(4, [5, 6], [100, 40], donor_samples=samples, is_clean=[True, False])
+    seen = set()
+    for seed in range(60):
+        (unit,) = planned((), extra={4: model}, seed=seed, time_jitter=60.0)
+        assert (unit.donor_events == 0).all()
+        assert unit.num_events + unit.refused.donor_samples.size == 2
+        assert (np.abs(unit.samples - unit.donor_samples) >= 30).all()
+        seen |= set(unit.refused.reasons)
+    assert any("lend" in reason for reason in seen)
+
+
+@pytest.mark.parametrize("rates", [{}, {4: 20.0}], ids=["own times", "synthetic"])
+def test_unit_without_a_clean_spike_is_refused(planned, make_model, rates):
+    model = make_model(4, [5, 6], [100, 40], is_clean=np.zeros(499, dtype=bool))
+    (unit,) = planned((), extra={4: model}, synthetic_rates_hz=rates)
+    assert not unit.is_injected and unit.reason
 
 
 def test_synthetic_rate(planned):
     plan = planned(synthetic_rates_hz={3: 40.0, 7: 2.0, 20: 300.0})
     for unit, rate in zip(plan, (40, 2, 300), strict=True):
         assert unit.num_events == pytest.approx(rate * 100_000 / 30_000, rel=0.35, abs=5)
-        assert planned.models[unit.donor_label].is_clean[unit.donor_events].all()
-        assert np.array_equal(unit.donor_samples, planned.models[unit.donor_label].donor_samples[unit.donor_events])
+        model = planned.models[unit.donor_label]
+        assert model.is_clean[unit.donor_events].all()
+        assert np.array_equal(unit.donor_samples + unit.window_shift, model.donor_samples[unit.donor_events])
 
 
 def test_refused_models_stay_in_the_plan(planned):
@@ -152,6 +178,94 @@ def test_channel_shift_is_honoured_or_refused(planned):
         if not unit.is_injected:
             assert "channel_shift 12" in unit.reason
     assert not planned((3,), channel_shift=12).injected_units
+
+
+def test_a_shift_against_the_asked_direction_is_noted(planned):
+    notes = {unit.donor_label: [n for n in unit.notes if "channel_shift" in n] for unit in planned(channel_shift=8)}
+    assert notes == {3: [], 7: ["channel_shift 8 fits only downwards: moved by -8"], 20: []}
+    notes = {unit.donor_label: [n for n in unit.notes if "channel_shift" in n] for unit in planned(channel_shift=-8)}
+    assert notes == {
+        3: ["channel_shift -8 fits only upwards: moved by +8"],
+        7: [],
+        20: ["channel_shift -8 fits only upwards: moved by +8"],
+    }
+
+
+def test_a_unit_that_drowns_in_noise_is_noted(planned, make_model):
+    for noise, note in ((40.0, ["SNR 2.5: a sorter will hardly find it"]), (30.0, [])):
+        model = replace(make_model(4, [5, 6], [100, 40]), noise_level=noise)
+        (unit,) = planned((), extra={4: model})
+        assert [text for text in unit.notes if "SNR" in text] == note
+
+
+@pytest.mark.parametrize("shift", [None, 3])
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+def test_a_model_of_nothing_is_refused(planned, make_model, value, shift):
+    model = make_model(4, [5, 6], [100, 40])
+    broken = replace(model, mean=np.full_like(model.mean, value))
+    refused, kept = planned((7,), extra={4: broken}, channel_shift=shift)
+    assert not refused.is_injected and "zero or not finite" in refused.reason
+    assert kept.is_injected
+
+
+def test_components_that_are_no_numbers_are_refused(planned, make_model):
+    model = make_model(4, [5, 6], [100, 40])
+    (unit,) = planned((), extra={4: replace(model, components=model.components * np.nan)})
+    assert not unit.is_injected and "not finite" in unit.reason
+
+
+def rendered_mean(unit, model):
+    """Mean of the planned events, one by one, over window samples and the rows they land on."""
+    bank = model.waveform_bank(unit.footprint).astype(np.float64)
+    events = [
+        factor
+        * (bank[model.phases[donor] + 4] * np.array([1, *model.coefficients[donor]])[:, None, None]).sum(axis=0)
+        for donor, factor in zip(unit.donor_events, unit.amplitude_factors, strict=True)
+    ]
+    return np.mean(events, axis=0)
+
+
+def test_truth_is_where_the_planned_events_are(planned, make_model):
+    """Components that all events share move the mean to another row and three samples later."""
+    model = make_model(4, [5, 6], [100, 90])
+    components = model.components * 0
+    components[0, :, 1] = np.roll(model.mean[:, 1], 3) - model.mean[:, 1]
+    components[1, :, 1] = np.roll(model.mean[:, 1], 3)
+    model = replace(model, components=components, coefficients=np.tile(np.float32([1, 0.5]), (499, 1)))
+    (unit,) = planned((), extra={4: model}, time_jitter=0.0)
+    mean = rendered_mean(unit, model)
+    assert np.abs(mean).max(axis=0).argmax() == 1 and np.abs(mean[:, 1]).argmax() == 18
+    assert unit.window_shift == -3
+    assert unit.center_row == unit.rows[1] and unit.donor_row == 5
+    assert np.array_equal(unit.samples, model.donor_samples + 3)
+    assert np.array_equal(unit.donor_samples, model.donor_samples + 3)
+    script = write_script(InjectionPlan((unit,), 15, 15), {4: model})
+    assert np.array_equal(script.samples, model.donor_samples)
+
+
+@pytest.mark.parametrize("rates", [{}, {3: 3.0, 7: 3.0, 20: 3.0}], ids=["own times", "synthetic"])
+def test_truth_of_every_unit(planned, rates):
+    for unit in planned(synthetic_rates_hz=rates):
+        height = np.abs(rendered_mean(unit, planned.models[unit.donor_label]))
+        column = height.max(axis=0).argmax()
+        assert unit.center_row == unit.rows[column]
+        assert unit.window_shift == 15 - height[:, column].argmax()
+
+
+def test_labels_that_count_from_zero_give_the_same_hybrid(planned):
+    ones = planned(max_label=100)
+    zeros = planned(
+        (), extra={k - 1: replace(v, label=k - 1) for k, v in planned.models.items()}, max_label=99, label_base=0
+    )
+    for one, zero in zip(ones, zeros, strict=True):
+        assert (one.donor_label, one.injected_label) == (zero.donor_label + 1, zero.injected_label + 1)
+        assert_same(one, replace(zero, donor_label=one.donor_label, injected_label=one.injected_label))
+
+
+def test_labels_below_the_base_have_seeds_of_their_own(planned, make_model):
+    models = {label: replace(make_model(3, [4, 5, 6], [40, 100, 30]), label=label) for label in (0, 1)}
+    units = planned((), extra=models).units
+    assert not np.array_equal(units[0].samples, units[1].samples)
 
 
 def test_tetrode_says_that_it_turned_the_unit(planned, make_model):

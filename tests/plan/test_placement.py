@@ -196,6 +196,39 @@ class TestSitesInOnePlace:
         rows, mean = np.array([11, 13]), make_mean([100, 40])
         assert len(valid_moves(sites, rows, mean)) >= 14
 
+    def test_a_dead_twin_hides_nobody(self, make_sites, make_mean):
+        """Whichever of two is dead at each place, the other serves."""
+        connected = np.ones(32, dtype=bool)
+        connected[2 * np.arange(16) + np.arange(16) % 2] = False
+        sites = make_sites(np.repeat(LINE, 2, axis=0), connected=connected)
+        rows = np.flatnonzero(connected)[[5, 6]]
+        moves = valid_moves(sites, rows, make_mean([100, 40]))
+        assert {move.center for move in moves} == set(np.flatnonzero(connected)) - {rows[0], 30}
+        for move in moves:
+            assert_sound(move, sites, rows, make_mean([100, 40]))
+
+    def test_a_twin_is_no_translation(self, make_sites, make_mean):
+        sites = make_sites(np.repeat(LINE, 2, axis=0))
+        rows, mean = np.array([10, 11, 12, 13]), make_mean([90, 100, 40, 35])
+        assert {move.center for move in valid_moves(sites, rows, mean)} == set(range(1, 30, 2)) - {11}
+        with pytest.raises(PlacementError, match=r"use one of: 2, 4, 6, 8, 10, 12, 14, 16, …$"):
+            requested_move(sites, rows, mean, 1)
+
+    def test_second_twin_needs_a_second_twin(self, make_sites, make_mean):
+        connected = np.ones(32, dtype=bool)
+        connected[20] = False
+        sites = make_sites(np.repeat(LINE, 2, axis=0), connected=connected)
+        rows, mean = np.array([10, 11]), make_mean([90, 100])
+        centers = {move.center for move in valid_moves(sites, rows, mean)}
+        assert 21 not in centers and {19, 23} <= centers
+
+    def test_a_twin_that_the_donor_s_place_lacked_is_blind(self, make_sites, make_mean):
+        connected = np.ones(32, dtype=bool)
+        connected[11] = False
+        sites = make_sites(np.repeat(LINE, 2, axis=0), connected=connected)
+        (move,) = (m for m in valid_moves(sites, np.array([10]), make_mean([100])) if m.center == 20)
+        assert move.num_blind_sites == 1
+
 
 class TestIsometries:
     def test_square_of_a_tetrode(self, make_sites, make_mean):
@@ -218,6 +251,20 @@ class TestIsometries:
     def test_line_of_four_is_turned_round(self, make_sites, make_mean):
         (move,) = valid_moves(make_sites(LINE[:4]), np.arange(4), make_mean([100, 70, 60, 50]))
         assert move.channels.tolist() == [3, 2, 1, 0]
+
+    @pytest.mark.parametrize("far", [5, 25], ids=["weak", "strong"])
+    def test_farthest_site_may_be_left_out(self, make_sites, make_mean, far):
+        """Fewer than 5 % of the energy: a move that leaves it out is valid, and found."""
+        sites = make_sites([*LINE[:4], [17, 100]])
+        rows, mean = np.arange(5), make_mean([100, 70, 60, 50, far])
+        (move,) = valid_moves(sites, rows, mean)
+        assert move.channels.tolist() == [3, 2, 1, 0] and move.footprint.tolist() == [0, 1, 2, 3]
+        assert_sound(move, sites, rows, mean)
+
+    def test_weakest_site_does_not_decide(self, make_sites, make_mean):
+        """A square with a weak fifth site far off has all the moves of the square."""
+        moves = valid_moves(make_sites([*SQUARE, [140, 33]]), np.arange(5), make_mean([100, 70, 60, 50, 3]))
+        assert len({tuple(move.channels) for move in moves}) == len(moves) == 7
 
     def test_no_symmetry_no_move(self, make_sites, make_mean):
         sites = make_sites([[0, 0], [17, 5], [40, 31], [3, 60]])
@@ -264,10 +311,42 @@ class TestRequestedMove:
             requested_move(sites, rows, mean, shift)
         message = str(caught.value)
         assert "\n" not in message
-        named = [int(word) for word in message.rpartition("shifts that do: ")[2].split(", ") if word.isdigit()]
+        assert ("use one of: " in message) != message.endswith("no shift does")
+        named = [int(word) for word in message.rpartition("use one of: ")[2].split(", ") if word.isdigit()]
+        assert bool(named) == ("use one of: " in message)
         for other in named:
-            move = requested_move(sites, rows, mean, other)
-            assert abs(move.center - 1) == other > 0
+            for step in (other, -other):
+                move = requested_move(sites, rows, mean, step)
+                assert abs(move.center - 1) == other > 0
+
+    def test_refusal_names_every_shift_that_works(self, make_sites, make_mean):
+        sites, rows, mean = make_sites(LINE[:7]), np.array([2, 3, 4]), make_mean([40, 100, 30])
+        with pytest.raises(PlacementError, match=r"use one of: 1, 2$"):
+            requested_move(sites, rows, mean, 6)
+        for only_lower in (1, 2):
+            assert requested_move(sites, rows, mean, only_lower).channel_shift == only_lower
+
+    def test_negative_goes_down_first(self, make_sites, make_mean):
+        sites, mean = make_sites(LINE), make_mean([40, 100, 30])
+        assert requested_move(sites, np.array([6, 7, 8]), mean, -3).channel_shift == -3
+        assert requested_move(sites, np.array([1, 2, 3]), mean, -3).channel_shift == 3
+
+    def test_zero_is_refused_with_a_reason(self, make_sites, make_mean):
+        with pytest.raises(PlacementError, match=r"channel_shift 0 does not move this unit away.*use one of: 1, 2, "):
+            requested_move(make_sites(LINE), np.array([5, 6, 7]), make_mean([40, 100, 30]), 0)
+
+    @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+    def test_a_mean_that_is_none_is_refused(self, make_sites, make_mean, value):
+        mean = make_mean([40, 100, 30])
+        mean[:] = 0 if value == 0 else mean
+        mean[15, 1] = value
+        for find in (valid_moves, lambda *args: requested_move(*args, 3)):
+            with pytest.raises(PlacementError, match="zero or not finite"):
+                find(make_sites(LINE), np.array([5, 6, 7]), mean)
+
+    def test_rows_outside_the_probe_are_refused(self, make_sites, make_mean):
+        with pytest.raises(PlacementError, match="channel map"):
+            valid_moves(make_sites(LINE), np.array([14, 15, 16]), make_mean([40, 100, 30]))
 
     @pytest.mark.parametrize("shift", [0, 1000, -1000])
     def test_nowhere_is_refused(self, make_sites, make_mean, shift):
@@ -304,6 +383,17 @@ class TestChooseMove:
         first = choose_move(found, sites, np.array([6]), np.array([2]), np.random.default_rng(1))
         second = choose_move(found, sites, np.array([6]), np.array([2, 40, -3]), np.random.default_rng(1))
         assert first.center == second.center
+
+    def test_a_crowd_in_a_gap_of_the_probe_s_rows_does_not_matter(self, make_sites, make_mean):
+        """Rows 1, 3, 5 … are in no channel: they are not their neighbours."""
+        sites = make_sites(LINE, rows=2 * np.arange(16))
+        found = valid_moves(sites, np.array([10, 12, 14]), make_mean([40, 100, 30]))
+        none, gap = np.zeros(0, dtype=np.int64), np.full(50, 25)
+        for seed in range(30):
+            first, second = (
+                choose_move(found, sites, np.array([12]), crowd, np.random.default_rng(seed)) for crowd in (none, gap)
+            )
+            assert first.center == second.center
 
     def test_without_a_crowd(self, moves):
         sites, found = moves

@@ -157,16 +157,27 @@ class TestRenewal:
         assert set(times.donors) == {0, 1}
 
 
-@given(st.lists(st.integers(0, 1000), min_size=1, max_size=60), st.data())
-def test_nearest_clean(times, data):
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=60), st.sampled_from([0, 1, 30, 400]), st.data())
+def test_nearest_clean(times, guard, data):
     samples = np.array(sorted(times))
     clean = np.array(data.draw(st.lists(st.booleans(), min_size=len(times), max_size=len(times))))
-    clean[data.draw(st.integers(0, len(times) - 1))] = True
-    chosen = nearest_clean(samples, clean)
-    assert clean[chosen].all()
-    assert np.array_equal(chosen[clean], np.flatnonzero(clean))
-    nearest = np.abs(samples[:, None] - samples[clean]).min(axis=1)
-    assert np.array_equal(np.abs(samples - samples[chosen]), nearest)
+    shifts = data.draw(st.lists(st.integers(-500, 500), min_size=len(times), max_size=len(times)))
+    wanted, events = np.arange(len(times)), samples + np.array(shifts)
+    chosen = nearest_clean(samples, clean, wanted, events, guard)
+    for index, (event, donor) in enumerate(zip(events, chosen, strict=True)):
+        able = clean & (np.abs(samples - event) >= guard)
+        if able[index]:
+            assert donor == index
+        elif able.any():
+            assert able[donor]
+            assert abs(samples[donor] - samples[index]) == np.abs(samples[able] - samples[index]).min()
+        else:
+            assert donor == -1
+
+
+@pytest.mark.parametrize(("frequency", "distance"), [(30_000.0, 30), (24_414.0625, 25), (30_000.6, 31), (20_000, 20)])
+def test_a_millisecond_is_rounded_up(make_rules, frequency, distance):
+    assert make_rules((0, 100), frequency=frequency).donor_distance == distance
 
 
 class TestAmplitudes:

@@ -1,6 +1,7 @@
 """Where between two samples a spike's trough lies, and waveforms shifted by a part of a sample."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,11 +48,15 @@ def shift(waveforms: NDArray[np.float32], offset: float) -> NDArray[np.float32]:
     """
     if offset == 0:
         return waveforms
-    num_samples = waveforms.shape[-2]
+    return np.asarray(np.matmul(_shift_kernel(waveforms.shape[-2], offset), waveforms))
+
+
+@lru_cache(maxsize=256)
+def _shift_kernel(num_samples: int, offset: float) -> NDArray[np.float32]:
+    """Matrix that shifts by `offset` samples; shape (num_samples, num_samples)."""
     distance = np.arange(num_samples)[:, None] - np.arange(num_samples) - offset
     window = np.i0(6.0 * np.sqrt(np.maximum(1 - (distance / (PAD + 1)) ** 2, 0))) / np.i0(6.0)
-    kernel = np.where(np.abs(distance) <= PAD + 1, np.sinc(distance) * window, 0).astype(np.float32)
-    return np.asarray(np.matmul(kernel, waveforms))
+    return np.where(np.abs(distance) <= PAD + 1, np.sinc(distance) * window, 0).astype(np.float32)
 
 
 def time_derivative(waveform: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -179,6 +179,8 @@ def fit_unit(
     quiet = quiet[_is_ordinary(quiet)]
     some = values[is_finite]
     rough_mean = np.median(some[:: -(-len(some) // NUM_ROBUST_MEAN)], axis=0)
+    if not rough_mean.any():
+        return TooFewSpikes(0, "spikes with a signal on any of its channels")
     # A recording cannot be quieter than its own rounding.
     floor = 1 / 12 if snippets.dtype.kind in "iu" else (1e-6 * float(np.abs(values).max())) ** 2
     deviation = np.sqrt(quiet[:, PAD:-PAD].var(axis=(0, 1)) + floor)

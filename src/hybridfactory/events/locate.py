@@ -13,7 +13,7 @@ from hybridfactory.recording.flat import FlatRecording
 
 __all__ = ["UnitLocation", "locate_units", "spread_sample"]
 
-MAX_SPIKES = 300
+MAX_SPIKES = 200
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,14 @@ def locate_units(
     sums = np.zeros((len(trains), 2 * reach + 1, rows.size))
     pieces = iter_snippets(recording, requests, before=reach, after=reach, step="locating units", progress=progress)
     for unit, _, snippets in pieces:
-        sums[unit] += remove_baseline(snippets[finite_windows(snippets)]).sum(axis=0)
+        sums[unit] += snippets[finite_windows(snippets)].sum(axis=0, dtype=np.float64)
+    # Taking the baseline off is linear: off the sum is off every snippet.
+    waveforms = remove_baseline(sums)
     center = slice(reach - search_samples, reach + search_samples + 1)
-    return [_locate(total[center], search_samples) for total in sums]
+    return [_locate(total[center], search_samples) for total in waveforms]
 
 
-def _locate(waveform: NDArray[np.float64], center: int) -> UnitLocation:
+def _locate(waveform: NDArray[np.float32], center: int) -> UnitLocation:
     column = int(np.abs(waveform).max(axis=0).argmax())
     trace = waveform[:, column]
     trough = trace.argmax() if trace.max() > -2 * trace.min() else trace.argmin()

@@ -53,13 +53,26 @@ class Manifest:
         """The hybrid files, in timeline order."""
         return tuple(self.folder / target["name"] for target in self.content["targets"])
 
+    @property
+    def all_paths(self) -> tuple[Path, ...]:
+        """Every file of the run but the manifest: hybrid files, .meta files, truth."""
+        return (*self.target_paths, *(self.folder / name for name in self.content["files"]))
+
+    def is_of(self, recording: FlatRecording) -> bool:
+        """Whether the run was made from these source files, as they are now, on this timeline."""
+        stated = self.content["recording"]
+        if (stated["dtype"], stated["num_rows"]) != (recording.dtype.str, recording.num_rows):
+            return False
+        now = [(str(file.path.resolve()), file.start_sample, *_size_and_time(file.path)) for file in recording.files]
+        was = [
+            (item["path"], item["start_sample"], item["size"], item["mtime_ns"]) for item in self.content["sources"]
+        ]
+        return was == now
+
     def targets_are_untouched(self) -> bool:
         """Whether the hybrid files are there, with the size and time of change that the run left."""
         for path, target in zip(self.target_paths, self.content["targets"], strict=True):
-            if not path.is_file():
-                return False
-            status = path.stat()
-            if (status.st_size, status.st_mtime_ns) != (target["size"], target["mtime_ns"]):
+            if not path.is_file() or _size_and_time(path) != (target["size"], target["mtime_ns"]):
                 return False
         return True
 
@@ -71,6 +84,7 @@ def write_manifest(
     random_seed: int,
     recording: FlatRecording,
     targets: Sequence[Path],
+    metas: Sequence[Path],
     plan: InjectionPlan,
     num_clipped_samples: int,
     warnings: Sequence[str],
@@ -87,7 +101,9 @@ def write_manifest(
     recording : FlatRecording
         The source.
     targets : sequence of pathlib.Path
-        The hybrid files.
+        The hybrid files, complete.
+    metas : sequence of pathlib.Path
+        Their .meta files.
     plan : InjectionPlan
     num_clipped_samples : int
     warnings : sequence of str
@@ -119,7 +135,7 @@ def write_manifest(
             for file in recording.files
         ],
         "targets": [{"name": target.name, **_identity(target)} for target in targets],
-        "files": [path.name for path in paths.truth_files],
+        "files": [path.name for path in (*metas, *paths.truth_files)],
         "num_events": plan.num_events,
         "num_clipped_samples": num_clipped_samples,
         "units": [_describe(unit) for unit in plan],
@@ -128,9 +144,14 @@ def write_manifest(
     paths.manifest.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _identity(path: Path) -> dict[str, Any]:
+def _size_and_time(path: Path) -> tuple[int, int]:
     status = path.stat()
-    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "fingerprint": fingerprint(path)}
+    return status.st_size, status.st_mtime_ns
+
+
+def _identity(path: Path) -> dict[str, Any]:
+    size, mtime_ns = _size_and_time(path)
+    return {"size": size, "mtime_ns": mtime_ns, "fingerprint": fingerprint(path)}
 
 
 def _describe(unit: PlannedUnit) -> dict[str, Any]:

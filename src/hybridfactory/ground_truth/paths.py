@@ -81,7 +81,6 @@ class RunPaths:
     def truth_files(self) -> tuple[Path, ...]:
         """Every file but the hybrid recording and the manifest."""
         return (
-            self.firings_true,
             self.artificial_units,
             self.annotations,
             self.metadata,
@@ -91,4 +90,5 @@ class RunPaths:
             self.dtype,
             self.script,
             self.hfparams,
+            self.firings_true,
         )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hybridfactory.errors import MissingFileError
+from hybridfactory.errors import MissingFileError, RecordingError
 from hybridfactory.ground_truth.manifest import Manifest, read_manifest
 from hybridfactory.probes import Probe, load_probe
 
@@ -80,15 +80,22 @@ class HybridRun:
         ------
         MissingFileError
             If a source file is not where it was; `written_recording` then still works.
+        RecordingError
+            If a source file was changed after the run.
         """
         from hybridfactory.injection.lazy import HybridRecording  # noqa: PLC0415
 
         content = self.manifest.content
         for source in content["sources"]:
-            if not Path(source["path"]).is_file():
+            path = Path(source["path"])
+            if not path.is_file():
                 raise MissingFileError(
-                    f"source file {source['path']} is gone: put it back, or use written_recording, which reads "
-                    "the hybrid file"
+                    f"source file {path} is gone: put it back, or use written_recording, which reads the hybrid file"
+                )
+            if (path.stat().st_size, path.stat().st_mtime_ns) != (source["size"], source["mtime_ns"]):
+                raise RecordingError(
+                    f"source file {path} was changed after the run: the hybrid can't be rendered from it; use "
+                    "written_recording, or run 'hybridfactory generate' again"
                 )
         recording = HybridRecording(
             files=[(item["path"], item["start_sample"], item["num_samples"]) for item in content["sources"]],
@@ -127,7 +134,9 @@ class HybridRun:
         """Attach the probe; the recording's channels are the connected rows, in the probe's order."""
         contacts = self.probe.to_probeinterface()
         contacts.set_device_channel_indices(np.arange(self.probe.connected_rows.size))
-        return recording.set_probe(contacts)
+        attached = recording.set_probe(contacts)
+        # SpikeInterface attaches in place since 0.105, and to a copy before.
+        return recording if attached is None else attached
 
     @cached_property
     def sorting(self) -> Any:

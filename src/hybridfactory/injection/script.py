@@ -104,7 +104,7 @@ class InjectionScript:
         if self.samples.size == 0:
             return np.zeros((0, 2), dtype=np.int64)
         starts, stops = self.samples - self.samples_before, self.samples + self.samples_after + 1
-        is_first = np.concatenate([[True], starts[1:] > stops[:-1]])
+        is_first = np.concatenate([[True], starts[1:] >= stops[:-1]])
         starts, stops = starts[is_first], stops[np.concatenate([is_first[1:], [True]])]
         counts = -(-(stops - starts) // max_samples)
         piece = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -126,7 +126,7 @@ def write_script(plan: InjectionPlan, models: Mapping[int, EventModel]) -> Injec
     counts = [unit.num_events for unit in units]
     num_waveforms = np.array([bank.shape[1] for bank in banks], dtype=np.int64)
     owners = np.repeat(np.arange(len(units)), counts)
-    samples = np.concatenate([unit.samples for unit in units])
+    samples = np.concatenate([unit.samples + unit.window_shift for unit in units])
     order = np.lexsort((owners, samples))
     lengths = num_waveforms[owners]
     return InjectionScript(

@@ -1,14 +1,15 @@
 """A run's files come into being out of sight, and into view when all are complete."""
 
+import fcntl
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from hybridfactory.errors import OutputError
 
-__all__ = ["check_free_space", "publish", "staging_folder"]
+__all__ = ["STAGING_NAME", "check_free_space", "publish", "staging_folder"]
 
 STAGING_NAME = ".hybridfactory-partial"
 SPARE_BYTES = 64 << 20
@@ -23,26 +24,78 @@ def staging_folder(output_directory: Path) -> Iterator[Path]:
     created = _make(output_directory)
     staging = output_directory / STAGING_NAME
     try:
-        if staging.exists():
-            shutil.rmtree(staging)
-        staging.mkdir()
-    except OSError as error:
-        _remove_empty(created)
-        raise OutputError(f"output_directory {output_directory} cannot be written to: {error.strerror}") from error
-    try:
-        yield staging
+        with _locked(output_directory):
+            try:
+                if staging.exists():
+                    shutil.rmtree(staging)
+                staging.mkdir()
+            except OSError as error:
+                raise OutputError(
+                    f"output_directory {output_directory} cannot be written to ({error.strerror}): choose another "
+                    "folder, or change its permissions"
+                ) from error
+            try:
+                yield staging
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
     except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
         _remove_empty(created)
         raise
-    shutil.rmtree(staging, ignore_errors=True)
 
 
-def publish(staged: Iterable[Path], output_directory: Path) -> None:
-    """Move finished files from the staging folder to where they belong, in order, replacing what is there."""
-    for path in staged:
-        path.replace(output_directory / path.name)
-    descriptor = os.open(output_directory, os.O_RDONLY)
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder; the lock dies with the process."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputError(
+                f"output_directory {folder}: another run is writing there; wait for it, or choose another folder"
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def publish(staged: Sequence[Path], output_directory: Path, replaced: Sequence[Path]) -> None:
+    """Move finished files from the staging folder to where they belong, all or none of them.
+
+    Parameters
+    ----------
+    staged : sequence of pathlib.Path
+        Files in the staging folder; the last one is what makes the others count.
+    output_directory : pathlib.Path
+    replaced : sequence of pathlib.Path
+        Files in the output folder that go; they come back if the new ones cannot be put in place.
+    """
+    aside = staged[0].parent / "replaced"
+    aside.mkdir()
+    removed: list[Path] = []
+    placed: list[Path] = []
+    try:
+        new_names = {path.name for path in staged}
+        for path in (*replaced, *(output_directory / name for name in new_names)):
+            if path.exists() and path not in removed:
+                path.replace(aside / path.name)
+                removed.append(path)
+        for path in staged:
+            target = output_directory / path.name
+            path.replace(target)
+            placed.append(target)
+        _sync(output_directory)
+    except BaseException:
+        for path in placed:
+            path.unlink(missing_ok=True)
+        for path in removed:
+            (aside / path.name).replace(path)
+        raise
+
+
+def _sync(folder: Path) -> None:
+    """See a folder's entries onto the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -77,7 +130,10 @@ def _make(folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         _remove_empty(missing)
-        raise OutputError(f"output_directory {folder} cannot be created: {error.strerror}") from error
+        raise OutputError(
+            f"output_directory {folder} cannot be created ({error.strerror}): choose another folder, or change "
+            "permissions"
+        ) from error
     return missing
 
 

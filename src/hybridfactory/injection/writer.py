@@ -2,47 +2,106 @@
 
 import errno
 import os
-import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridfactory.errors import RecordingError
 from hybridfactory.injection.render import MAX_SPAN_SAMPLES, render
 from hybridfactory.injection.script import InjectionScript
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatReader, FlatRecording
 
-__all__ = ["copy_file", "render_into", "restore_into"]
+__all__ = ["copy_file", "copying", "render_into", "restore_into"]
 
 COPY_BYTES = 64 << 20
 NUM_WORKERS = 2
+SECONDS_BETWEEN_LOOKS = 0.1
 SPANS_PER_TASK = 64
 
 NOT_IN_KERNEL = frozenset({errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM})
 """What `copy_file_range` answers where a file system cannot do it; a plain copy then can."""
 
 
-def copy_file(source: Path, target: Path, *, progress: ProgressCallback = no_progress) -> None:
-    """Copy a file's bytes, in the kernel where the system can (at no cost at all where it can share blocks)."""
-    size = source.stat().st_size
-    done = 0
-    with source.open("rb") as reader, target.open("wb") as writer:
-        while done < size:
+def copy_file(
+    source: Path, target: Path, *, advance: Callable[[int], None] = lambda count: None, stop: Event | None = None
+) -> None:
+    """Copy a file's bytes, in the kernel where the system can (at no cost at all where it can share blocks).
+
+    Parameters
+    ----------
+    source, target : pathlib.Path
+    advance : callable, optional
+        Called with the number of bytes of each piece that is done.
+    stop : threading.Event, optional
+        Once it is set, the copy is left as it is.
+
+    Raises
+    ------
+    RecordingError
+        If the source becomes shorter on the way.
+    """
+    left = source.stat().st_size
+    in_kernel = True
+    with source.open("rb", buffering=0) as reader, target.open("wb", buffering=0) as writer:
+        while left and not (stop is not None and stop.is_set()):
+            count = min(COPY_BYTES, left)
             try:
-                count = os.copy_file_range(reader.fileno(), writer.fileno(), min(COPY_BYTES, size - done))
+                if in_kernel:
+                    count = os.copy_file_range(reader.fileno(), writer.fileno(), count)
+                else:
+                    count = os.sendfile(writer.fileno(), reader.fileno(), None, count)
             except OSError as error:
-                if error.errno not in NOT_IN_KERNEL:
+                if not in_kernel or error.errno not in NOT_IN_KERNEL:
+                    error.filename = error.filename or str(target)
                     raise
-                reader.seek(done)
-                writer.seek(done)
-                shutil.copyfileobj(reader, writer, COPY_BYTES)
-                break
+                in_kernel = False
+                continue
             if not count:
-                break
-            done += count
-            progress("copying", done, size)
+                raise RecordingError(
+                    f"{source} became shorter while it was copied; run again when the recording is complete"
+                )
+            left -= count
+            advance(count)
+
+
+@contextmanager
+def copying(sources: Sequence[Path], targets: Sequence[Path]) -> Iterator[Callable[[ProgressCallback], None]]:
+    """Copy files in the background while the block goes on with other work.
+
+    Yields
+    ------
+    callable
+        Called with a progress callback, it waits until all is copied.
+    """
+    stop, done = Event(), [0]
+    total = sum(source.stat().st_size for source in sources)
+
+    def advance(count: int) -> None:
+        done[0] += count
+
+    def work() -> None:
+        for source, target in zip(sources, targets, strict=True):
+            copy_file(source, target, advance=advance, stop=stop)
+
+    def wait(progress: ProgressCallback) -> None:
+        while not future.done():
+            progress("copying", done[0], max(total, 1))
+            futures.wait([future], timeout=SECONDS_BETWEEN_LOOKS)
+        future.result()
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work)
+        try:
+            yield wait
+        finally:
+            stop.set()
 
 
 def render_into(

@@ -221,7 +221,7 @@ class Parameters:
             given = _by_known_name(mapping)
             missing = [item.name for item in fields(cls) if _is_required(item) and item.name not in given]
             if missing:
-                raise ParameterError(f"required parameter(s) missing: {', '.join(missing)}")
+                raise ParameterError(f"required parameter(s) missing: {', '.join(missing)}; set them")
             for name in PATH_PARAMETERS if folder is not None else ():
                 value = given.get(name)
                 # What is no path, or an empty one, is left for the rule to refuse.

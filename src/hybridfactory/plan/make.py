@@ -7,24 +7,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfactory.errors import PlacementError
+from hybridfactory.events.alignment import NUM_PHASES
 from hybridfactory.events.learn import RefusedUnit
 from hybridfactory.events.model import EventModel
 from hybridfactory.plan.amplitudes import draw_amplitude_factors
 from hybridfactory.plan.placement import Move, ProbeSites, choose_move, requested_move, valid_moves
 from hybridfactory.plan.plan import InjectionPlan, PlannedUnit, RefusedEvents
-from hybridfactory.plan.spike_times import TimingRules, jittered_times, nearest_clean, renewal_times
+from hybridfactory.plan.spike_times import (
+    NO_WAVEFORM,
+    EventTimes,
+    TimingRules,
+    jittered_times,
+    nearest_clean,
+    renewal_times,
+)
 
 __all__ = ["PlanSettings", "make_plan"]
 
 PLACEMENT, TIMES, AMPLITUDES = 1, 2, 3
 CLEARLY_SEEN_SHARE_OF_PEAK = 0.1
+MIN_USEFUL_SNR = 3.0
 
 
 @dataclass(frozen=True)
 class PlanSettings:
     """What the user asked for; see the parameters of the same names.
 
-    `synthetic_rates_hz` maps donor labels to rates; empty: the donors' own times.
+    `synthetic_rates_hz` maps donor labels to rates; empty: the donors' own times. Nothing that is drawn depends
+    on `label_base`, the label that the sorting's first unit has.
     """
 
     channel_shift: int | None
@@ -34,6 +44,17 @@ class PlanSettings:
     amplitude_scale_max: float
     seed: int
     max_label: int
+    label_base: int = 1
+
+    def random(self, label: int, purpose: int) -> np.random.Generator:
+        """Random numbers of one donor for one purpose."""
+        # Seeds must not be negative; a label below the base wraps round to a number that no other label has.
+        return np.random.default_rng([self.seed, (label - self.label_base) % 2**64, purpose])
+
+    @property
+    def label_offset(self) -> int:
+        """Smallest power of ten above every label, counted from 1: donor 17 of 64 units becomes 117."""
+        return int(10 ** len(str(max(self.max_label - self.label_base + 1, 0))))
 
 
 def make_plan(
@@ -89,8 +110,7 @@ def _find_move(model: EventModel, sites: ProbeSites, crowd_rows: NDArray[np.int6
         )
     height = np.abs(model.mean).max(axis=0)
     clearly_seen = model.rows[height >= CLEARLY_SEEN_SHARE_OF_PEAK * height.max()]
-    random = np.random.default_rng([settings.seed, model.label, PLACEMENT])
-    return choose_move(moves, sites, clearly_seen, crowd_rows, random)
+    return choose_move(moves, sites, clearly_seen, crowd_rows, settings.random(model.label, PLACEMENT))
 
 
 def _planned(
@@ -101,49 +121,97 @@ def _planned(
     rules: TimingRules,
     settings: PlanSettings,
 ) -> PlannedUnit:
-    random = np.random.default_rng([settings.seed, model.label, TIMES])
-    lookalike = nearest_clean(model.donor_samples, model.is_clean)
-    rate = settings.synthetic_rates_hz.get(model.label)
-    if rate is None:
-        times = jittered_times(model.donor_samples, settings.time_jitter, rules, random)
-        donor_events = lookalike[times.donors]
-    else:
-        clean = np.flatnonzero(model.is_clean)
-        times = renewal_times(model.donor_samples[clean], rate, rules, random)
-        donor_events = clean[times.donors]
+    times = _event_times(model, rules, settings)
     if times.samples.size == 0:
         return _refused(model.label, "no event fits into the recording", num_donor_spikes, model)
     factors = draw_amplitude_factors(
         times.samples.size,
         settings.amplitude_scale_min,
         settings.amplitude_scale_max,
-        np.random.default_rng([settings.seed, model.label, AMPLITUDES]),
+        settings.random(model.label, AMPLITUDES),
     )
+    height = np.abs(_mean_of_events(model, move.footprint, times.donors, factors))
+    # Written so that NaN fails.
+    if not (0 < height.max() < np.inf):
+        return _refused(model.label, "its events are zero or not finite", num_donor_spikes, model)
+    column = int(height.max(axis=0).argmax())
+    lateness = int(height[:, column].argmax()) - rules.samples_before
     return PlannedUnit(
         donor_label=model.label,
-        injected_label=model.label + _label_offset(settings.max_label),
+        injected_label=model.label + settings.label_offset,
         reason="",
-        notes=(*model.notes, *_notes_on(move)),
+        notes=(*model.notes, *_notes_on(model, move, settings)),
         num_donor_spikes=num_donor_spikes,
         num_training_spikes=model.num_training_spikes,
         rank=len(model.components),
         snr=model.snr,
         donor_row=int(model.rows[model.main_column]),
-        center_row=int(sites.rows[move.center]),
+        center_row=int(sites.rows[move.channels[column]]),
         displacement_um=move.displacement_um,
         move=move.kind,
         rows=sites.rows[move.channels],
         footprint=move.footprint,
-        samples=times.samples,
-        donor_events=donor_events,
-        donor_samples=model.donor_samples[donor_events],
+        samples=times.samples + lateness,
+        donor_events=times.donors,
+        donor_samples=model.donor_samples[times.donors] + lateness,
         amplitude_factors=factors,
-        refused=times.refused,
+        refused=RefusedEvents(times.refused.donor_samples + lateness, times.refused.reasons),
+        window_shift=-lateness,
     )
 
 
-def _notes_on(move: Move) -> Sequence[str]:
+def _event_times(model: EventModel, rules: TimingRules, settings: PlanSettings) -> EventTimes:
+    """When the unit fires (centres of windows), and the clean donor spikes that its events look like."""
+    random = settings.random(model.label, TIMES)
+    rate = settings.synthetic_rates_hz.get(model.label)
+    guard = rules.donor_distance
+    clean = np.flatnonzero(model.is_clean)
+    if rate is None:
+        times = jittered_times(model.donor_samples, settings.time_jitter, rules, random)
+        wanted = times.donors
+        guard = guard if settings.time_jitter else 0
+    elif clean.size:
+        times = renewal_times(model.donor_samples[clean], rate, rules, random)
+        wanted = clean[times.donors]
+    else:
+        nothing = np.zeros(0, dtype=np.int64)
+        return EventTimes(nothing, nothing, RefusedEvents(nothing, ()))
+    donors = nearest_clean(model.donor_samples, model.is_clean, wanted, times.samples, guard)
+    has_donor = donors >= 0
+    refused = times.refused
+    if rate is None:
+        # With a synthetic rate an event stands for no donor spike, and is just not drawn.
+        lost = model.donor_samples[wanted[~has_donor]]
+        refused = RefusedEvents(
+            np.concatenate([refused.donor_samples, lost]), (*refused.reasons, *[NO_WAVEFORM] * lost.size)
+        )
+    return EventTimes(times.samples[has_donor], donors[has_donor], refused)
+
+
+def _mean_of_events(
+    model: EventModel, footprint: NDArray[np.int64], donors: NDArray[np.int64], factors: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Mean waveform of the events as they will be rendered; shape (num_samples, num_footprint_rows).
+
+    Their amplitudes, components and phases shift it against the model's own mean, and the ground truth is to
+    say where the injected events are.
+    """
+    bank = model.waveform_bank(footprint)
+    weights = np.zeros(bank.shape[:2])
+    own = factors[:, None].astype(np.float64) * np.insert(model.coefficients[donors], 0, 1, axis=1)
+    np.add.at(weights, model.phases[donors] + NUM_PHASES // 2, own)
+    return np.asarray(np.tensordot(weights / donors.size, bank.astype(np.float64), axes=2))
+
+
+def _notes_on(model: EventModel, move: Move, settings: PlanSettings) -> Sequence[str]:
     notes = []
+    if not model.snr >= MIN_USEFUL_SNR:
+        notes.append(f"SNR {model.snr:.1f}: a sorter will hardly find it")
+    if settings.channel_shift is not None and settings.channel_shift != move.channel_shift:
+        direction = "downwards" if move.channel_shift < 0 else "upwards"
+        notes.append(
+            f"channel_shift {settings.channel_shift} fits only {direction}: moved by {move.channel_shift:+d}"
+        )
     if move.kind != "translation":
         notes.append(f"moved by a {move.kind} of its sites, since the probe has no translation for it")
     if move.energy_share < 1 - 1e-3:
@@ -154,11 +222,6 @@ def _notes_on(move: Move) -> Sequence[str]:
             "and show nothing of it"
         )
     return notes
-
-
-def _label_offset(max_label: int) -> int:
-    """Smallest power of ten above every label: donor 17 of 64 units becomes 117."""
-    return int(10 ** len(str(max(max_label, 0))))
 
 
 def _refused(label: int, reason: str, num_donor_spikes: int, model: EventModel | None) -> PlannedUnit:

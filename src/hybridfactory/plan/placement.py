@@ -15,6 +15,7 @@ MIN_ENERGY_SHARE = 0.95
 TOLERANCE_UM = 0.5
 STRONG_SHARE_OF_PEAK = 0.2
 CROWD_RADIUS_UM = 60.0
+NUM_NAMED_SHIFTS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,20 +39,56 @@ class ProbeSites:
 
 @dataclass(frozen=True, eq=False)
 class Footprint:
-    """A donor's sites, as indices of channels, with what it shows there, and the shank they are on."""
+    """A donor's sites, as indices of channels, with what it shows there, and the shank they are on.
+
+    Parameters
+    ----------
+    sites : ProbeSites
+    channels : numpy.ndarray of int64, shape (num_rows,)
+        Indices of the donor's sites.
+    energy, height : numpy.ndarray of float64, shape (num_rows,)
+        Share of the mean's energy, and its largest deflection, on each.
+    connected : numpy.ndarray of int64
+        The connected sites of the main channel's shank, ascending. Dead sites are as good as absent.
+    ranks : numpy.ndarray of int64, shape (num_channels,)
+        For each channel of the probe its number among the connected ones in the same place; -1 for those not in
+        `connected`.
+    trees : tuple of (numpy.ndarray of int64, scipy.spatial.cKDTree)
+        For each rank its sites and their positions. Twins land on twins of their own rank, one on one.
+    """
 
     sites: ProbeSites
-    shank: NDArray[np.int64]
-    shank_tree: cKDTree
-    connected_tree: cKDTree
     channels: NDArray[np.int64]
     energy: NDArray[np.float64]
     height: NDArray[np.float64]
+    connected: NDArray[np.int64]
+    ranks: NDArray[np.int64]
+    trees: tuple[tuple[NDArray[np.int64], cKDTree], ...]
 
     @property
     def main(self) -> int:
         """Position of the main channel within `channels`."""
         return int(self.height.argmax())
+
+    @property
+    def start(self) -> int:
+        """Index of the main channel."""
+        return int(self.channels[self.main])
+
+    @property
+    def is_strong(self) -> NDArray[np.bool_]:
+        """Which of `channels` show at least 20 % of the peak."""
+        return np.asarray(self.height >= STRONG_SHARE_OF_PEAK * self.height.max())
+
+    def channels_at(self, places: NDArray[np.float64], ranks: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Connected channel of a given rank at each place; -1 where there is none."""
+        found = np.full(len(places), -1, dtype=np.int64)
+        for rank, (channels, tree) in enumerate(self.trees):
+            which = np.flatnonzero(ranks == rank)
+            distance, nearest = tree.query(places[which], distance_upper_bound=TOLERANCE_UM)
+            hit = np.isfinite(distance)
+            found[which[hit]] = channels[nearest[hit]]
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +99,10 @@ class Move:
     ----------
     kind : str
         ``"translation"``, ``"rotation"`` or ``"reflection"``.
+    start : int
+        Index of the main channel.
     center : int
-        Index of the channel on which the main channel lands.
+        Index of the channel on which it lands.
     displacement_um : tuple of float
         Of the main channel, (x, y).
     footprint : numpy.ndarray of int64, shape (num_landed,)
@@ -78,6 +117,7 @@ class Move:
     """
 
     kind: str
+    start: int
     center: int
     displacement_um: tuple[float, float]
     footprint: NDArray[np.int64]
@@ -90,27 +130,55 @@ class Move:
         """Length of the main channel's move."""
         return float(np.hypot(*self.displacement_um))
 
+    @property
+    def channel_shift(self) -> int:
+        """Places in the channel list by which the main channel moves; negative is down."""
+        return self.center - self.start
+
 
 def footprint_of(sites: ProbeSites, rows: NDArray[np.int64], mean: NDArray[np.float32]) -> Footprint:
-    """Describe a donor's mean waveform (num_samples × num_rows, on raw `rows`) in terms of channels."""
+    """Describe a donor's mean waveform (num_samples × num_rows, on raw `rows`) in terms of channels.
+
+    Raises
+    ------
+    PlacementError
+        If the mean is zero or not finite, or a row is none of the probe's.
+    """
     power = (mean.astype(np.float64) ** 2).sum(axis=0)
+    total = power.sum()
+    # Written so that NaN fails: shares of a total that is no number would pass every comparison or none.
+    if not (0 < total < np.inf):
+        raise PlacementError("its mean waveform is zero or not finite")
+    if not np.isin(rows, sites.rows).all():
+        raise PlacementError("some of its rows are not in the probe's channel map")
     channels = _channels_of(sites, rows)
     height = np.abs(mean).max(axis=0).astype(np.float64)
-    is_site = np.isfinite(sites.positions_um).all(axis=1)
-    shank = np.flatnonzero(is_site & (sites.shanks == sites.shanks[channels[height.argmax()]]))
+    is_site = sites.connected & np.isfinite(sites.positions_um).all(axis=1)
+    connected = np.flatnonzero(is_site & (sites.shanks == sites.shanks[channels[height.argmax()]]))
+    ranks = np.full(sites.rows.size, -1, dtype=np.int64)
+    ranks[connected] = _ranks_among_twins(sites.positions_um[connected])
+    by_rank = [np.flatnonzero(ranks == rank) for rank in range(int(ranks.max(initial=-1)) + 1)]
     return Footprint(
         sites=sites,
-        shank=shank,
-        shank_tree=cKDTree(sites.positions_um[shank]),
-        connected_tree=cKDTree(sites.positions_um[sites.connected]),
         channels=channels,
-        energy=power / power.sum(),
+        energy=power / total,
         height=height,
+        connected=connected,
+        ranks=ranks,
+        trees=tuple((group, cKDTree(sites.positions_um[group])) for group in by_rank),
     )
 
 
+def _ranks_among_twins(positions: NDArray[np.float64]) -> NDArray[np.int64]:
+    """For each position, how many before it are in the same place."""
+    if len(positions) == 0:
+        return np.zeros(0, dtype=np.int64)
+    pairs = cKDTree(positions).query_pairs(TOLERANCE_UM, output_type="ndarray")
+    return np.bincount(pairs.max(axis=1, initial=0), minlength=len(positions)).astype(np.int64)
+
+
 def _channels_of(sites: ProbeSites, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Indices of the channels that hold some raw rows."""
+    """Indices of the channels that hold some raw rows, each of which must be in the channel map."""
     order = np.argsort(sites.rows)
     return order[np.searchsorted(sites.rows[order], rows)]
 
@@ -128,38 +196,35 @@ def valid_moves(sites: ProbeSites, rows: NDArray[np.int64], mean: NDArray[np.flo
         Raw rows of the donor's footprint.
     mean : numpy.ndarray of float32, shape (num_samples, num_rows)
         The donor's mean waveform there.
-    """
-    footprint = footprint_of(sites, rows, mean)
-    start = footprint.channels[footprint.main]
-    same_shank = sites.connected & (sites.shanks == sites.shanks[start])
-    targets = np.flatnonzero(same_shank)
-    targets = targets[targets != start]
-    moves = [_translate(footprint, int(target)) for target in targets]
-    found = [move for move in moves if move is not None]
-    return found or [move for move in _isometries(footprint, np.flatnonzero(same_shank)) if move]
-
-
-def requested_move(sites: ProbeSites, rows: NDArray[np.int64], mean: NDArray[np.float32], channel_shift: int) -> Move:
-    """Move by a number of places in the probe's channel list: up, or down where only that fits.
 
     Raises
     ------
     PlacementError
-        If neither direction keeps the geometry; the message names shifts that do.
+        If the mean is zero or not finite, or a row is none of the probe's.
     """
     footprint = footprint_of(sites, rows, mean)
-    start = int(footprint.channels[footprint.main])
+    return _translations(footprint) or list(_isometries(footprint))
+
+
+def requested_move(sites: ProbeSites, rows: NDArray[np.int64], mean: NDArray[np.float32], channel_shift: int) -> Move:
+    """Move by a number of places in the probe's channel list: as asked, or the other way where only that fits.
+
+    Raises
+    ------
+    PlacementError
+        If neither direction keeps the geometry, or the shift is 0; the message names shifts that work. Also as
+        `valid_moves` does.
+    """
+    footprint = footprint_of(sites, rows, mean)
     for step in (channel_shift, -channel_shift):
-        target = start + step
-        if not (0 <= target < sites.rows.size and sites.connected[target]):
-            continue
-        if sites.shanks[target] != sites.shanks[start] or target == start:
-            continue
-        move = _translate(footprint, target)
+        move = _translate(footprint, footprint.start + step)
         if move is not None:
             return move
-    possible = sorted({abs(move.center - start) for move in valid_moves(sites, rows, mean)})
-    hint = f"shifts that do: {', '.join(map(str, possible[:8]))}" if possible else "no shift does"
+    possible = sorted({abs(move.channel_shift) for move in _translations(footprint)})
+    named = ", ".join(map(str, possible[:NUM_NAMED_SHIFTS])) + (", …" if len(possible) > NUM_NAMED_SHIFTS else "")
+    hint = f"use one of: {named}" if possible else "no shift does"
+    if channel_shift == 0:
+        raise PlacementError(f"channel_shift 0 does not move this unit away from its donor; {hint}")
     raise PlacementError(
         f"channel_shift {channel_shift} does not map this unit's sites on sites of the same geometry, up or down; "
         f"{hint}"
@@ -183,7 +248,7 @@ def choose_move(
     footprint_rows : numpy.ndarray of int64
         Raw rows where the donor is clearly seen; the injected unit's centre keeps off them if it can.
     crowd_rows : numpy.ndarray of int64
-        Main row of every unit of the sorting, as far as known.
+        Main row of every unit of the sorting, as far as known; rows that are not in the probe don't count.
     random : numpy.random.Generator
     """
     fewest_blind = min(move.num_blind_sites for move in moves)
@@ -193,7 +258,7 @@ def choose_move(
         lambda move: move.distance_um > 0,
     ):
         moves = [move for move in moves if keep(move)] or moves
-    crowd = sites.positions_um[_channels_of(sites, crowd_rows)]
+    crowd = sites.positions_um[_channels_of(sites, crowd_rows[np.isin(crowd_rows, sites.rows)])]
     centers = sites.positions_um[[move.center for move in moves]]
     apart = np.linalg.norm(crowd[None] - centers[:, None], axis=2)
     neighbours = (apart <= CROWD_RADIUS_UM).sum(axis=1)
@@ -201,11 +266,22 @@ def choose_move(
     return moves[int(random.choice(len(moves), p=weights / weights.sum()))]
 
 
+def _translations(footprint: Footprint) -> list[Move]:
+    """Every valid translation."""
+    moves = [_translate(footprint, int(target)) for target in footprint.connected]
+    return [move for move in moves if move is not None]
+
+
 def _translate(footprint: Footprint, target: int) -> Move | None:
-    """Carry the main channel to the channel `target`."""
-    position = footprint.sites.positions_um
-    displacement = position[target] - position[footprint.channels[footprint.main]]
-    return _transform(footprint, np.eye(2), displacement, "translation")
+    """Carry the main channel to the channel `target`; None if that is no channel or not valid."""
+    positions = footprint.sites.positions_um
+    if not 0 <= target < len(positions) or footprint.ranks[target] < 0:
+        return None
+    displacement = positions[target] - positions[footprint.start]
+    # A twin of the main channel is another channel in the same place: no move.
+    if np.hypot(*displacement) <= TOLERANCE_UM:
+        return None
+    return _transform(footprint, np.eye(2), displacement, "translation", target)
 
 
 def _transform(
@@ -213,27 +289,31 @@ def _transform(
     linear: NDArray[np.float64],
     offset: NDArray[np.float64],
     kind: str,
+    target: int,
 ) -> Move | None:
-    """Apply position → linear @ position + offset to the footprint; None if the move is not valid."""
+    """Apply position → linear @ position + offset to the footprint.
+
+    None if the move is not valid, or carries the main channel elsewhere than to the channel `target`.
+    """
     sites = footprint.sites
-    start = int(footprint.channels[footprint.main])
     landing = sites.positions_um[footprint.channels] @ linear.T + offset
-    distance, nearest = footprint.shank_tree.query(landing, distance_upper_bound=TOLERANCE_UM)
-    channels = np.where(np.isfinite(distance), footprint.shank[np.minimum(nearest, footprint.shank.size - 1)], -1)
-    landed = (channels >= 0) & sites.connected[channels]
+    channels = footprint.channels_at(landing, footprint.ranks[footprint.channels])
+    landed = channels >= 0
     share = float(footprint.energy[landed].sum())
-    if not landed[footprint.main] or share < MIN_ENERGY_SHARE:
+    if channels[footprint.main] != target or share < MIN_ENERGY_SHARE:
         return None
-    center = int(channels[footprint.main])
-    step = sites.positions_um[center] - sites.positions_um[start]
+    if np.unique(channels[landed]).size < landed.sum():
+        return None
+    step = sites.positions_um[target] - sites.positions_um[footprint.start]
     return Move(
         kind=kind,
-        center=center,
+        start=footprint.start,
+        center=target,
         displacement_um=(float(step[0]), float(step[1])),
         footprint=np.flatnonzero(landed),
         channels=channels[landed],
         energy_share=share,
-        num_blind_sites=_num_blind_sites(footprint, linear, offset, center),
+        num_blind_sites=_num_blind_sites(footprint, linear, offset, target),
     )
 
 
@@ -244,31 +324,28 @@ def _num_blind_sites(
     center: int,
 ) -> int:
     """Connected sites as near to the landed centre as the donor's strong sites, that no donor site lands on."""
-    sites = footprint.sites
-    strong = footprint.height >= STRONG_SHARE_OF_PEAK * footprint.height.max()
-    origin = sites.positions_um[footprint.channels]
-    radius = np.linalg.norm(origin[strong] - origin[footprint.main], axis=1).max()
-    near = sites.connected & (sites.shanks == sites.shanks[center])
-    near &= np.linalg.norm(sites.positions_um - sites.positions_um[center], axis=1) <= radius + TOLERANCE_UM
-    source = (sites.positions_um[near] - offset) @ linear
-    distance, _ = footprint.connected_tree.query(source, distance_upper_bound=TOLERANCE_UM)
-    return int((~np.isfinite(distance)).sum())
+    positions = footprint.sites.positions_um
+    origin = positions[footprint.channels]
+    radius = np.linalg.norm(origin[footprint.is_strong] - origin[footprint.main], axis=1).max()
+    apart = np.linalg.norm(positions[footprint.connected] - positions[center], axis=1)
+    near = footprint.connected[apart <= radius + TOLERANCE_UM]
+    source = footprint.channels_at((positions[near] - offset) @ linear, footprint.ranks[near])
+    return int((source < 0).sum())
 
 
-def _isometries(footprint: Footprint, targets: NDArray[np.int64]) -> Iterator[Move | None]:
-    """Rotations and reflections that carry the main channel and its farthest companion to a pair of sites."""
-    sites = footprint.sites
-    origin = sites.positions_um[footprint.channels]
-    spread = np.linalg.norm(origin - origin[footprint.main], axis=1)
-    if spread.max() == 0:
-        return
-    anchor, companion = origin[footprint.main], origin[spread.argmax()]
-    before = complex(*(companion - anchor))
-    seen: set[tuple[int, ...]] = set()
-    for first in targets:
-        for second in targets:
-            after = complex(*(sites.positions_um[second] - sites.positions_um[first]))
-            if first == second or abs(abs(after) - abs(before)) > TOLERANCE_UM:
+def _isometries(footprint: Footprint) -> Iterator[Move]:
+    """Every valid rotation and reflection, each found by the pair of sites on which a pair of the donor's lands."""
+    positions = footprint.sites.positions_um
+    targets = footprint.connected
+    place = positions[targets] @ np.array([1, 1j])
+    between = place[None] - place[:, None]
+    anchor = positions[footprint.start]
+    seen: set[tuple[bytes, bytes]] = set()
+    for companion in _companions(footprint):
+        before = complex(*(positions[companion] - anchor))
+        for first, second in np.argwhere(np.abs(np.abs(between) - abs(before)) <= TOLERANCE_UM):
+            target, after = int(targets[first]), complex(between[first, second])
+            if after == 0:
                 continue
             for kind, turn in (
                 ("rotation", _unit(after / before)),
@@ -276,13 +353,31 @@ def _isometries(footprint: Footprint, targets: NDArray[np.int64]) -> Iterator[Mo
             ):
                 sign = 1.0 if kind == "rotation" else -1.0
                 linear = np.array([[turn.real, -sign * turn.imag], [turn.imag, sign * turn.real]])
-                move = _transform(footprint, linear, sites.positions_um[first] - linear @ anchor, kind)
+                move = _transform(footprint, linear, positions[target] - linear @ anchor, kind, target)
                 if move is None or np.array_equal(move.channels, footprint.channels[move.footprint]):
                     continue
-                key = tuple(move.channels)
+                key = (move.footprint.tobytes(), move.channels.tobytes())
                 if key not in seen:
                     seen.add(key)
                     yield move
+
+
+def _companions(footprint: Footprint) -> Iterator[int]:
+    """Channels of the donor of which every valid isometry lands at least one beside the main channel.
+
+    The farthest of the strong sites comes first: a far one tells the angle best, a weak one may be left out by
+    a move that is valid. Others follow until a move that leaves out all of them would leave out too much energy.
+    """
+    origin = footprint.sites.positions_um[footprint.channels]
+    spread = np.linalg.norm(origin - origin[footprint.main], axis=1)
+    without = 0.0
+    for index in np.lexsort((-footprint.energy, -spread * footprint.is_strong)):
+        if spread[index] <= TOLERANCE_UM:
+            continue
+        yield int(footprint.channels[index])
+        without += footprint.energy[index]
+        if without > 1 - MIN_ENERGY_SHARE:
+            return
 
 
 def _unit(number: complex) -> complex:

@@ -16,7 +16,7 @@ class RefusedEvents:
     Parameters
     ----------
     donor_samples : numpy.ndarray of int64, shape (num_refused,)
-        Timeline sample of each donor spike.
+        Timeline sample of each donor spike, stated as the unit's `donor_samples` are.
     reasons : tuple of str
         One per donor spike.
     """
@@ -48,9 +48,9 @@ class PlannedUnit:
     donor_row : int or None
         Raw row on which the donor is largest.
     center_row : int or None
-        Raw row on which the injected unit is largest.
+        Raw row on which the mean of the planned events is largest.
     displacement_um : tuple of float
-        Move of the main channel, (x, y).
+        Move of the donor's main channel, (x, y).
     move : str
         ``"translation"``, ``"rotation"`` or ``"reflection"``.
     rows : numpy.ndarray of int64, shape (num_footprint_rows,)
@@ -58,13 +58,16 @@ class PlannedUnit:
     footprint : numpy.ndarray of int64, shape (num_footprint_rows,)
         Columns of the event model that land on `rows`.
     samples : numpy.ndarray of int64, shape (num_events,)
-        Timeline sample of each event's trough, ascending.
+        Timeline sample of each event's trough, ascending: of the trough, or peak, of the planned events' mean
+        on `center_row`.
     donor_events : numpy.ndarray of int64, shape (num_events,)
         Index of the donor spike (into the event model's) whose waveform each event carries.
     donor_samples : numpy.ndarray of int64, shape (num_events,)
-        Timeline sample of that donor spike.
+        Timeline sample of that donor spike's trough, at the same point of the waveform as in `samples`.
     amplitude_factors : numpy.ndarray of float32, shape (num_events,)
     refused : RefusedEvents
+    window_shift : int
+        Samples from an event's trough to its window's centre.
     """
 
     donor_label: int
@@ -86,6 +89,7 @@ class PlannedUnit:
     donor_samples: NDArray[np.int64]
     amplitude_factors: NDArray[np.float32]
     refused: RefusedEvents
+    window_shift: int = 0
 
     @property
     def is_injected(self) -> bool:
@@ -106,7 +110,7 @@ class InjectionPlan:
     ----------
     units : tuple of PlannedUnit
     samples_before, samples_after : int
-        Samples of an event's window before and after its trough.
+        Samples of an event's window before and after its centre.
     """
 
     units: tuple[PlannedUnit, ...]

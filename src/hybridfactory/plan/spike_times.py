@@ -1,5 +1,6 @@
 """When an injected unit fires, and which donor spike each of its events looks like."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,14 +10,15 @@ from scipy.special import ndtr, ndtri
 from hybridfactory.plan.plan import RefusedEvents
 from hybridfactory.recording.flat import FlatRecording
 
-__all__ = ["EventTimes", "TimingRules", "jittered_times", "nearest_clean", "renewal_times"]
+__all__ = ["NO_WAVEFORM", "EventTimes", "TimingRules", "jittered_times", "nearest_clean", "renewal_times"]
 
 MAX_DRAWS = 50
 NUM_NEAR_DONORS = 5
-MIN_DISTANCE_TO_DONOR_S = 1e-3
+MIN_DISTANCE_TO_DONOR_MS = 1
 
 NO_ROOM = "its window would lie over the edge of a file or a gap"
 TOO_CLOSE = "no time was found that keeps the refractory period"
+NO_WAVEFORM = "its waveform is unknown, and all spikes that could lend it theirs are within 1 ms of the event"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,11 @@ class TimingRules:
     samples_before: int
     samples_after: int
     refractory_samples: int
+
+    @property
+    def donor_distance(self) -> int:
+        """Samples that an event keeps from the donor spike it looks like: at least 1 ms."""
+        return math.ceil(self.recording.sampling_frequency * MIN_DISTANCE_TO_DONOR_MS / 1000)
 
     def fits(self, samples: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether an event's window at each sample lies in one file."""
@@ -76,7 +83,7 @@ def jittered_times(
     rules : TimingRules
     random : numpy.random.Generator
     """
-    guard = round(MIN_DISTANCE_TO_DONOR_S * rules.recording.sampling_frequency)
+    guard = rules.donor_distance
     shifts = _guarded_normal(donor_samples.size, time_jitter, guard, random)
     samples = donor_samples + shifts
     pending = _offenders(samples, rules)
@@ -129,15 +136,54 @@ def renewal_times(
     return EventTimes(samples, donors, nothing)
 
 
-def nearest_clean(donor_samples: NDArray[np.int64], is_clean: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """For each donor spike the index of the nearest one (in time) whose waveform is known: itself, if clean."""
+def nearest_clean(
+    donor_samples: NDArray[np.int64],
+    is_clean: NDArray[np.bool_],
+    wanted: NDArray[np.int64],
+    events: NDArray[np.int64],
+    guard: int,
+) -> NDArray[np.int64]:
+    """For each event the donor spike that lends it its waveform: the wanted one, or the nearest that can.
+
+    Only clean spikes can, whose waveform is known, and none nearer to the event than `guard`: the same
+    waveform twice within a moment would be one spike that came out doubled.
+
+    Parameters
+    ----------
+    donor_samples : numpy.ndarray of int64, shape (num_spikes,)
+        Ascending.
+    is_clean : numpy.ndarray of bool, shape (num_spikes,)
+    wanted : numpy.ndarray of int64, shape (num_events,)
+        Index of a donor spike for each event.
+    events : numpy.ndarray of int64, shape (num_events,)
+        Timeline samples.
+    guard : int
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (num_events,)
+        Indices of donor spikes; -1 where no spike can.
+    """
     clean = np.flatnonzero(is_clean)
-    times = donor_samples[clean]
-    right = np.minimum(np.searchsorted(times, donor_samples), clean.size - 1)
-    left = np.maximum(right - 1, 0)
-    nearer_left = np.abs(times[left] - donor_samples) < np.abs(times[right] - donor_samples)
-    nearest = clean[np.where(nearer_left, left, right)]
-    return np.where(is_clean, np.arange(donor_samples.size), nearest)
+    if clean.size == 0:
+        return np.full(events.size, -1, dtype=np.int64)
+    times, near = donor_samples[clean], donor_samples[wanted]
+    # The first beyond the wanted spike on either side; where the event is too near to that, the first beyond it.
+    position = np.stack(
+        [
+            np.searchsorted(times, near, side="left"),
+            np.searchsorted(times, near, side="right") - 1,
+            np.searchsorted(times, events + guard, side="left"),
+            np.searchsorted(times, events - guard, side="right") - 1,
+        ]
+    )
+    exists = (position >= 0) & (position < clean.size)
+    position = np.clip(position, 0, clean.size - 1)
+    exists &= np.abs(times[position] - events) >= guard
+    cost = np.where(exists, np.abs(times[position] - near), np.iinfo(np.int64).max)
+    best = cost.argmin(axis=0), np.arange(events.size)
+    found = np.where(exists[best], clean[position[best]], -1)
+    return np.where(is_clean[wanted] & (np.abs(near - events) >= guard), wanted, found)
 
 
 def _guarded_normal(size: int, deviation: float, guard: int, random: np.random.Generator) -> NDArray[np.int64]:

@@ -191,7 +191,7 @@ def open_flat_recording(
                 f"raw_source_file: {path} has {size} bytes, which is not a whole number of samples of "
                 f"{num_rows} rows × {dtype.itemsize} bytes ({trailing} bytes are left over): check data_type, "
                 "and that the probe lists every row of the file (rows that are no recording site too, with "
-                "connected = False), or set num_channels"
+                "connected = False), or set raw_source_rows"
             )
         files.append(FlatFile(path, int(start), num_samples, trailing))
     for earlier, later in pairwise(files):

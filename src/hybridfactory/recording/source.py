@@ -46,8 +46,8 @@ def find_source_files(raw_source_file: Path) -> list[Path]:
         If two of them have the same name in different folders: their hybrids would be one file.
     """
     found = files_in_natural_order(raw_source_file)
-    hybrids = {path.with_name(hybrid_name(path.name)) for path in found}
-    paths = [path for path in found if path not in hybrids]
+    hybrids = {hybrid_name(path.name) for path in found}
+    paths = [path for path in found if path.name not in hybrids]
     names = [path.name.casefold() for path in paths]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -66,6 +66,7 @@ def open_source(
     sampling_frequency: float,
     probe: Probe | None,
     num_rows: int | None,
+    num_rows_of_sorting: int | None = None,
 ) -> Source:
     """Open the source recording.
 
@@ -81,7 +82,9 @@ def open_source(
     probe : Probe, optional
         Default from the first .meta file.
     num_rows : int, optional
-        Rows of every file; default from the .meta files, else as many as the probe lists.
+        Rows of every file; default from the .meta files, else from the sorting, else as many as the probe lists.
+    num_rows_of_sorting : int, optional
+        What the sorting says of the raw file.
 
     Raises
     ------
@@ -96,11 +99,18 @@ def open_source(
     if probe is None:
         if metas[0] is None:
             raise ProbeError(
-                f"parameter 'probe' is missing, and {meta_path_of(paths[0])} does not exist to take it from"
+                f"parameter 'probe' is missing, and {meta_path_of(paths[0])} does not exist to take it from: "
+                "describe the probe with custom_probe"
             )
         probe = read_probe_from_meta(metas[0].path)
     stated = next((meta.num_rows for meta in metas if meta is not None), None)
-    rows = num_rows or stated or probe.num_channels
+    rows = num_rows or stated or num_rows_of_sorting or probe.num_channels
+    if num_rows_of_sorting is not None and num_rows_of_sorting != rows:
+        raise RecordingError(
+            f"the sorting says that the raw file has {num_rows_of_sorting} rows, but "
+            f"{'the .meta file' if num_rows is None else 'raw_source_rows'} says {rows}: correct raw_source_rows, or "
+            "give the sorting of this recording"
+        )
     if int(probe.channel_map.max()) >= rows:
         raise ProbeError(
             f"the probe's channel_map names row {int(probe.channel_map.max())}, but the raw file has {rows} rows "
@@ -161,7 +171,7 @@ def _start_samples(
     without = [path for path, meta in zip(paths, metas, strict=True) if meta is None]
     if without:
         raise RecordingError(
-            "parameter 'start_time' is missing (first sample of each file on the sorting's timeline, 0 if the "
-            f"sorting began with the file), and {meta_path_of(without[0]).name} does not exist to take it from"
+            f"parameter 'start_time' is missing, and {meta_path_of(without[0]).name} does not exist to take it from: "
+            "give the first sample of each file on the sorting's timeline (0 if the sorting began with the file)"
         )
     return [int(start) for start in get_start_times([meta.path for meta in metas if meta is not None])]
