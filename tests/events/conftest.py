@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import settings as hypothesis_settings
 from scipy.signal import lfilter
+from threadpoolctl import threadpool_limits
 
 from hybridfactory.events.learn import ModelSettings, RefusedUnit, Sites, learn_event_models
 from hybridfactory.events.model import EventModel
@@ -115,6 +116,13 @@ def correlated_noise(num_samples, random):
     white = random.standard_normal((num_samples, NUM_ROWS), dtype=np.float32)
     coloured = lfilter([0.8], [1, -0.6], white, axis=0).astype(np.float32)
     return np.float32(10) * coloured @ mixing.T
+
+
+@pytest.fixture(scope="package", autouse=True)
+def one_thread():
+    """Small matrices gain nothing from more, and wait for each other on a busy machine."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="session")

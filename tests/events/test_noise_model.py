@@ -46,7 +46,7 @@ def test_unwhiten_takes_whiten_back(coloured):
 def test_units_do_not_matter(coloured, scale):
     windows = coloured[0][:500]
     noise, scaled = estimate_noise(windows), estimate_noise(windows * np.float32(scale))
-    assert scaled.whiten(windows * np.float32(scale)) == pytest.approx(noise.whiten(windows), abs=1e-2)
+    assert np.abs(scaled.whiten(windows * np.float32(scale)) - noise.whiten(windows)).max() < 1e-2
 
 
 def test_row_that_never_varies_stays_finite(coloured):

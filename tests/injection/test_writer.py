@@ -214,7 +214,7 @@ class TestStaging:
         with staging_folder(output) as folder:
             (folder / "a").write_text("1")
             assert not (output / "a").exists()
-            publish([folder / "a"], output)
+            publish([folder / "a"], output, [])
         assert [path.name for path in output.iterdir()] == ["a"]
 
     def test_failure_leaves_nothing_behind(self, tmp_path):

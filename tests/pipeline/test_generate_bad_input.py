@@ -15,6 +15,7 @@ from hybrid_world import NUM_ROWS, World, contents, write_phy
 import hybridfactory
 from hybridfactory import pipeline
 from hybridfactory.cli import main
+from hybridfactory.injection import writer
 
 ADVICE = re.compile(
     r"\b(check|correct|give|choose|set|restore|copy|export|list|free|use|mean|sort|must|run|fix|needs|leave|close)\b"
@@ -93,13 +94,6 @@ def _rez(name: str) -> Prepare:
         return NOTHING
 
     return prepare
-
-
-def _fewer_rows(folder: Path) -> Change:
-    """The sorting says 34 rows of this very file; the probe says 17, which divides the file as well."""
-    assert (folder / "raw.bin").stat().st_size % (17 * 2) == 0
-    probe = "custom_probe(range(17), [True] * 17, [[0, 20 * k] for k in range(17)])"
-    return {"probe": probe, "session_name": "'rows'"}
 
 
 def _other_rate(folder: Path) -> Change:
@@ -201,7 +195,6 @@ CASES: dict[str, tuple[Prepare, list[str]]] = {
     "slip of the pen": (_set(num_singular_value="4"), ["num_singular_value", "num_singular_values"]),
     "required missing": (_set(data_type="None"), ["data_type"]),
     "sampling rate of another recording": (_other_rate, ["sample_rate", "20000", "30000"]),
-    "rows of another recording": (_fewer_rows, ["34", "17"]),
     "rate against the meta": (_meta(imSampRate="30000"), ["sample_rate", "20000", "raw.meta", "30000"]),
     "damaged meta": (_meta(nSavedChans="many"), ["raw.meta", "nSavedChans", "many"]),
     "output is a file": (_text("out", "a file"), ["output_directory", "file"]),
@@ -321,7 +314,7 @@ def test_a_disk_that_fills_up_on_the_way(
         target.write_bytes(b"some")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
 
-    monkeypatch.setattr(pipeline, "copy_file", full)
+    monkeypatch.setattr(writer, "copy_file", full)
     assert_refused(folder, write_params(folder, NOTHING), capsys, "disk is full", "output_directory")
 
 

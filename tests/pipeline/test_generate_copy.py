@@ -13,6 +13,7 @@ from hybrid_world import World, contents, read_rows
 import hybridfactory
 from hybridfactory import pipeline
 from hybridfactory.errors import HybridFactoryError, MissingFileError, NothingInjectedError
+from hybridfactory.injection import staging, writer
 
 STEPS = [
     "learn_event_models",
@@ -71,7 +72,7 @@ def test_copy_false_over_an_earlier_run_gives_what_a_fresh_run_gives(
     changes: dict[str, Any] = {"ground_truth_units": [4, 5], "random_seed": 99, "amplitude_scale_max": 1.5}
     small_world.run(tmp_path / "fresh", **changes)
     small_world.run(tmp_path / "out", session_name="old", ground_truth_units=[1, 2, 4])
-    monkeypatch.setattr(pipeline, "copy_file", _must_not_be_called)
+    monkeypatch.setattr(writer, "copy_file", _must_not_be_called)
     with caplog.at_level(logging.INFO, logger="hybridfactory"):
         small_world.run(tmp_path / "out", copy=False, **changes)
     assert any("taken back" in record.getMessage() for record in caplog.records)
@@ -244,14 +245,15 @@ def test_another_recording_into_the_same_folder_leaves_one_consistent_run(small_
 
 
 def _fail_in(monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseException]) -> None:
-    """Let a step of the pipeline do its work, and fail at its end."""
-    function: Callable[..., object] = getattr(pipeline, step)
+    """Let a step do its work, and fail at its end; `publish` fails while it can still be taken back."""
+    room = {"copy_file": writer, "_sync": staging}.get(step := step.replace("publish", "_sync"), pipeline)
+    function: Callable[..., object] = getattr(room, step)
 
     def work_and_fail(*arguments: object, **options: object) -> object:
         function(*arguments, **options)
         raise error(step)
 
-    monkeypatch.setattr(pipeline, step, work_and_fail)
+    monkeypatch.setattr(room, step, work_and_fail)
 
 
 @pytest.mark.parametrize("setting", ["spans", "workers", "blocks"])

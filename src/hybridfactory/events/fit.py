@@ -218,6 +218,7 @@ def fit_unit(
     found, gains, training_gains = _decompose(
         whitened.reshape(len(whitened), -1)[:, active],
         noise.whiten(quiet[:, PAD:-PAD]).reshape(len(quiet), -1)[:, active],
+        noise.whiten(mean).reshape(-1)[active],
         max_rank=max_rank,
         random=random,
     )
@@ -245,11 +246,15 @@ def fit_unit(
 def _decompose(
     whitened: NDArray[np.float32],
     quiet: NDArray[np.float32],
+    mean: NDArray[np.float32],
     *,
     max_rank: int | None,
     random: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Components of the signal in noise, and what scores along them are to be multiplied with.
+
+    The first is the mean itself: changes of amplitude, whose pattern is known and need not be found among all
+    others, show in a few dozen spikes. The rest come from the singular value decomposition.
 
     Parameters
     ----------
@@ -257,6 +262,8 @@ def _decompose(
         Deviations from the mean.
     quiet : numpy.ndarray of float32, shape (num_windows, num_features)
         Background, whitened alike: it tells the noise that is really left.
+    mean : numpy.ndarray of float32, shape (num_features,)
+        Of the events, whitened.
 
     Returns
     -------
@@ -265,22 +272,43 @@ def _decompose(
         For snippets outside and inside the decomposition, so that both vary as much as the signal does.
     """
     num_events, num_features = whitened.shape
-    rank = min(max_rank or MAX_AUTO_RANK, num_events - 2, num_features - 2)
-    nothing = np.zeros((0,), dtype=np.float32)
-    if rank < 1:
-        return np.zeros((0, num_features), dtype=np.float32), nothing, nothing
-    start = random.standard_normal(min(whitened.shape)).astype(np.float32)
-    _, singular, vectors = svds(whitened, k=rank, v0=start, solver="arpack")
-    singular, vectors = singular[::-1].astype(np.float64), np.ascontiguousarray(vectors[::-1])
+    length = float(np.linalg.norm(mean))
+    pattern = mean[None] / (length if length > 0 else 1.0)
+    scores = whitened @ pattern.T
     noise_deviation = max(float(quiet.std()), MIN_NOISE_DEVIATION)
-    aspect = num_features / num_events
-    observed = singular / (np.sqrt(num_events) * noise_deviation)
-    kept = observed > noise_edge(aspect) * EDGE_MARGIN
-    observed, vectors = observed[kept], vectors[kept]
-    signal = shrink_singular_values(observed, aspect)
-    training_gains = signal / observed
+    amplitude = _shrunk(
+        np.sqrt((scores.astype(np.float64) ** 2).mean(axis=0)), float((quiet @ pattern.T).std()), 1 / num_events
+    )
+    rank = min(max_rank or MAX_AUTO_RANK, num_events - 2, num_features - 2) - amplitude.kept.size
+    if rank < 1:
+        return pattern[amplitude.kept], amplitude.gains, amplitude.training_gains
+    rest = whitened - scores @ pattern
+    start = random.standard_normal(min(rest.shape)).astype(np.float32)
+    _, singular, vectors = svds(rest, k=rank, v0=start, solver="arpack")
+    others = _shrunk(singular[::-1] / np.sqrt(num_events), noise_deviation, num_features / num_events)
+    return (
+        np.concatenate([pattern[amplitude.kept], vectors[::-1][others.kept]]).astype(np.float32),
+        np.concatenate([amplitude.gains, others.gains]),
+        np.concatenate([amplitude.training_gains, others.training_gains]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Shrunk:
+    """Components above the noise, and what scores along them are to be multiplied with."""
+
+    kept: NDArray[np.int64]
+    gains: NDArray[np.float32]
+    training_gains: NDArray[np.float32]
+
+
+def _shrunk(deviations: NDArray[np.float64], noise_deviation: float, aspect: float) -> _Shrunk:
+    """Shrink the standard deviations of scores, with noise in them and in `aspect` features per event."""
+    observed = np.asarray(deviations, dtype=np.float64) / max(noise_deviation, MIN_NOISE_DEVIATION)
+    kept = np.flatnonzero(observed > noise_edge(aspect) * EDGE_MARGIN)
+    signal = shrink_singular_values(observed[kept], aspect)
     gains = signal / np.sqrt(1 + signal**2 * squared_cosine(signal, aspect))
-    return vectors.astype(np.float32), gains.astype(np.float32), training_gains.astype(np.float32)
+    return _Shrunk(kept, gains.astype(np.float32), (signal / observed[kept]).astype(np.float32))
 
 
 def _damped(offsets: NDArray[np.float64], center: float, gain: float) -> NDArray[np.float64]:

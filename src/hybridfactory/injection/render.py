@@ -93,14 +93,18 @@ def _apply(hybrid: NDArray[np.generic], patch: NDArray[np.float32]) -> int:
 def _apply_wide(hybrid: NDArray[np.generic], patch: NDArray[np.float32], is_integer: bool) -> int:
     """`apply_patch` for types that float64 cannot hold or the compiler does not know: 64-bit integers, halves."""
     changed = np.nonzero(patch)
-    total = hybrid[changed].astype(np.longdouble) + patch[changed]
     if not is_integer:
-        hybrid[changed] = total.astype(hybrid.dtype)
+        with np.errstate(over="ignore"):
+            hybrid[changed] = (hybrid[changed].astype(np.longdouble) + patch[changed]).astype(hybrid.dtype)
         return 0
-    lowest, highest = map(np.longdouble, _limits(hybrid.dtype))
-    total = np.rint(total)
-    outside = (total < lowest) | (total > highest)
-    bounded = np.clip(total, lowest, highest)
+    lowest, highest = _limits(hybrid.dtype)
+    whole = np.floor(patch[changed])
+    part = patch[changed] - whole
+    # Python's integers hold every sum; the half goes to the even one.
+    total = hybrid[changed].astype(object) + whole.astype(np.int64).astype(object)
+    total += (part > 0.5) | ((part == 0.5) & (total % 2 == 1).astype(bool))
+    bounded = np.minimum(np.maximum(total, lowest), highest)
+    outside = (bounded != total).astype(bool)
     hybrid[changed] = bounded.astype(hybrid.dtype)
     patch[changed[0][outside], changed[1][outside]] = np.nan
     return int(outside.sum())

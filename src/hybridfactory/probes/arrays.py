@@ -47,7 +47,7 @@ def read_rows(value: object) -> NDArray[np.int64]:
     rows = array.astype(np.int64)
     values, counts = np.unique(rows, return_counts=True)
     if (counts > 1).any():
-        raise ProbeError(f"channel_map names row(s) {some(values[counts > 1])} more than once: name each row once")
+        raise ProbeError(f"channel_map names row(s) {some(values[counts > 1])} more than once: list each row once")
     return rows
 
 
