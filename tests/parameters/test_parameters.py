@@ -286,7 +286,7 @@ class TestRefused:
     @pytest.mark.parametrize("name", sorted(REQUIRED))
     def test_missing(self, name):
         mapping = {key: value for key, value in REQUIRED.items() if key != name}
-        with pytest.raises(ParameterError, match=rf"^p\.toml: required parameter\(s\) missing: {name}$"):
+        with pytest.raises(ParameterError, match=rf"^p\.toml: required parameter\(s\) missing: {name}; set them$"):
             Parameters.from_mapping(mapping, source="p.toml", folder=None)
 
     def test_missing_all(self):

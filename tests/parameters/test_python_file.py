@@ -275,7 +275,7 @@ class TestFailures:
             ("jitter_factor = 3\ntime_jitter = 4", "are two names of one parameter"),
             ("data_directory = '~nobody-of-this-name/x'", ": data_directory: "),
             ("data_directory = ''", ": data_directory must be the path"),
-            ("del data_type", ": required parameter(s) missing: data_type"),
+            ("del data_type", ": required parameter(s) missing: data_type; set them"),
         ],
     )  # fmt: skip
     def test_one_line_with_file_and_place(self, write, text, message):

@@ -116,7 +116,7 @@ class OffsetEstimator:
         design = np.stack([self.template, -time_derivative(self.template)])[:, PAD:-PAD]
         # Whitening is symmetric: applied twice to the few design waveforms, it need not touch the snippets.
         weights = self.noise.whiten(self.noise.whiten(design)).reshape(2, -1)
-        solver = np.linalg.inv((weights @ design.reshape(2, -1).T).astype(np.float64))
+        solver = np.linalg.pinv((weights @ design.reshape(2, -1).T).astype(np.float64))
         projector = (solver @ weights).astype(np.float32)
         offsets = np.zeros(len(snippets))
         for _ in range(3):

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import svds
 
 from hybridfactory.events.alignment import PAD
-from hybridfactory.events.fit import MIN_TRAINING_SPIKES, TooFewSpikes, finite_windows
+from hybridfactory.events.fit import MIN_TRAINING_SPIKES, TooFewSpikes
 from hybridfactory.events.footprint import footprint_weights
+from hybridfactory.events.screening import finite_windows
 from hybridfactory.events.snippets import remove_baseline
 
 __all__ = ["FittedDerivative", "fit_derivative"]

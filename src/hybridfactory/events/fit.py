@@ -7,24 +7,26 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 from scipy.sparse.linalg import svds
 
-from hybridfactory.events.alignment import PAD, OffsetEstimator, align, centered, phase_of, time_derivative
+from hybridfactory.events.alignment import PAD, OffsetEstimator, align, centered, phase_of
 from hybridfactory.events.footprint import end_taper, footprint_weights
 from hybridfactory.events.noise import NoiseModel, estimate_noise
-from hybridfactory.events.shrinkage import denoise_matrix, noise_edge, shrink_singular_values, squared_cosine
+from hybridfactory.events.screening import Screen, finite_windows, make_screen, ordinary_windows, robust_spread
+from hybridfactory.events.shrinkage import (
+    EDGE_MARGIN,
+    denoise_matrix,
+    noise_edge,
+    shrink_singular_values,
+    squared_cosine,
+)
 from hybridfactory.events.snippets import remove_baseline
 
-__all__ = ["MIN_TRAINING_SPIKES", "FittedUnit", "TooFewSpikes", "finite_windows", "fit_unit"]
+__all__ = ["MIN_TRAINING_SPIKES", "FittedUnit", "TooFewSpikes", "fit_unit"]
 
 MIN_TRAINING_SPIKES = 30
 NUM_TIMING_ROWS = 8
 NUM_ROBUST_MEAN = 301
 MAX_AUTO_RANK = 40
-OUTLIER_DEVIATIONS = 3.0
-MIN_COLLISION_DEVIATIONS = 8.0
-ORDINARY_SHARE = 0.7
-NUM_OWN_COMPONENTS = 6
 MIN_NOISE_DEVIATION = 0.5
-EDGE_MARGIN = 1.03
 ACTIVE_DEVIATIONS = 0.1
 ACTIVE_REACH = 2
 NUM_ALIGNMENT_ROUNDS = 2
@@ -44,32 +46,6 @@ class TooFewSpikes:
 
     count: int
     what: str = "clean spikes among those looked at"
-
-
-@dataclass(frozen=True, eq=False)
-class Screen:
-    """Tells a clean snippet from one that collides or is an outlier of its unit.
-
-    What the unit itself does (amplitude, lateness, its leading components) is no reason for suspicion: bursts
-    and drift must pass. It is projected out before the rest is judged.
-
-    Parameters
-    ----------
-    own : numpy.ndarray of float32, shape (num_own, num_features)
-        Orthonormal patterns of the unit itself, whitened.
-    max_deflection : float
-        Counts; a larger deflection in the residual is another unit's larger spike.
-    max_energy : float
-        Of the rest, per feature.
-    """
-
-    own: NDArray[np.float32]
-    max_deflection: float
-    max_energy: float
-
-    def passes(self, residual: NDArray[np.float32], whitened: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Whether each snippet is clean; `residual` in counts, both (num_snippets, num_samples, num_rows)."""
-        return (_deflection(residual) < self.max_deflection) & (_rest(whitened, self.own) < self.max_energy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,9 +152,11 @@ def fit_unit(
     quiet = remove_baseline(background[finite_windows(background)])
     if len(quiet) < MIN_TRAINING_SPIKES:
         return TooFewSpikes(len(quiet), "windows without its spikes to measure the background in")
-    quiet = quiet[_is_ordinary(quiet)]
+    quiet = quiet[ordinary_windows(quiet)]
     some = values[is_finite]
-    rough_mean = np.median(some[:: -(-len(some) // NUM_ROBUST_MEAN)], axis=0)
+    stride = 2 * -(-len(some) // (2 * NUM_ROBUST_MEAN))
+    halves = np.stack([np.median(some[parity::stride], axis=0) for parity in (0, 1)])
+    rough_mean = halves.mean(axis=0)
     if not rough_mean.any():
         return TooFewSpikes(0, "spikes with a signal on any of its channels")
     # A recording cannot be quieter than its own rounding.
@@ -186,31 +164,35 @@ def fit_unit(
     deviation = np.sqrt(quiet[:, PAD:-PAD].var(axis=(0, 1)) + floor)
     weights = footprint_weights(rough_mean[PAD:-PAD], deviation / np.sqrt(len(some)))
     columns = np.flatnonzero(weights)
-    values, quiet, template = values[:, :, columns], quiet[:, :, columns], rough_mean[:, columns]
+    values, quiet, halves = values[:, :, columns], quiet[:, :, columns], halves[:, :, columns]
     noise = estimate_noise(quiet[:, PAD:-PAD], floor)
 
     # The strongest rows know the time nearly as well as all do, at a fraction of the cost.
-    timing_columns = np.argsort(-np.abs(template).max(axis=0), kind="stable")[:NUM_TIMING_ROWS]
+    timing_columns = np.argsort(-np.abs(rough_mean[:, columns]).max(axis=0), kind="stable")[:NUM_TIMING_ROWS]
     timing_noise = estimate_noise(quiet[:, PAD:-PAD, timing_columns], floor)
     padded_noise = estimate_noise(quiet[:, :, timing_columns], floor)
     clean = is_finite
     for round_number in range(NUM_ALIGNMENT_ROUNDS):
-        template = centered(template, PAD + samples_before)
-        num_averaged = int(clean.sum()) if round_number else NUM_ROBUST_MEAN
+        template = centered(halves.mean(axis=0), PAD + samples_before)
+        num_averaged = int(clean.sum()) if round_number else len(some[::stride]) * 2
         smooth = _denoised(template[:, timing_columns], padded_noise, num_averaged)
         estimator = OffsetEstimator(timing_noise, smooth, timing_columns)
         raw_offsets = estimator.estimate(values)
         center = float(np.median(raw_offsets[clean]))
-        gain = _offset_gain(raw_offsets[clean], estimator.estimate(template + quiet))
+        # A template tested on the spikes it was averaged from knows their noise, and looks too sure of the time.
+        smooth = _denoised(halves[0][:, timing_columns], padded_noise, num_averaged // 2)
+        judge = OffsetEstimator(timing_noise, smooth, timing_columns)
+        gain = _offset_gain(judge.estimate(values[clean][1::2]), judge.estimate(halves[1] + quiet))
         offsets = _damped(raw_offsets, center, gain)
         aligned = align(values, offsets)
         residual = (aligned - template)[:, PAD:-PAD]
         whitened = noise.whiten(residual)
-        screen = _make_screen(residual[is_finite], whitened[is_finite], noise, template[PAD:-PAD], random)
+        screen = make_screen(residual[is_finite], whitened[is_finite], noise, template[PAD:-PAD], random)
         clean = screen.passes(residual, whitened) & is_finite
         if clean.sum() < MIN_TRAINING_SPIKES:
             return TooFewSpikes(int(clean.sum()))
-        template = aligned[clean].mean(axis=0)
+        halves = np.stack([aligned[clean][parity::2].mean(axis=0) for parity in (0, 1)])
+    template = aligned[clean].mean(axis=0)
     plain_mean = template[PAD:-PAD]
     whitened = noise.whiten(aligned[clean][:, PAD:-PAD] - plain_mean)
     mean = _denoised(plain_mean, noise, len(whitened))
@@ -275,7 +257,7 @@ def _decompose(
     length = float(np.linalg.norm(mean))
     pattern = mean[None] / (length if length > 0 else 1.0)
     scores = whitened @ pattern.T
-    noise_deviation = max(float(quiet.std()), MIN_NOISE_DEVIATION)
+    noise_deviation = max(float(quiet.std()) if quiet.size else 0.0, MIN_NOISE_DEVIATION)
     amplitude = _shrunk(
         np.sqrt((scores.astype(np.float64) ** 2).mean(axis=0)), float((quiet @ pattern.T).std()), 1 / num_events
     )
@@ -326,15 +308,8 @@ def _offset_gain(offsets: NDArray[np.float64], errors: NDArray[np.float64]) -> f
     errors : numpy.ndarray, shape (num_windows,)
         Estimates for the template in the background, whose true offset is zero.
     """
-    variance = _robust(offsets)[1] ** 2
-    return float(np.sqrt(max(1 - _robust(errors)[1] ** 2 / variance, 0))) if variance > 0 else 0.0
-
-
-def finite_windows(windows: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Which windows hold no NaN and no infinity; shape (num_windows,)."""
-    if windows.dtype.kind in "iu":
-        return np.ones(len(windows), dtype=np.bool_)
-    return np.asarray(np.isfinite(windows).all(axis=(1, 2)))
+    variance = robust_spread(offsets)[1] ** 2
+    return float(np.sqrt(max(1 - robust_spread(errors)[1] ** 2 / variance, 0))) if variance > 0 else 0.0
 
 
 def _active_features(whitened_mean: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -352,70 +327,3 @@ def _active_features(whitened_mean: NDArray[np.float32]) -> NDArray[np.bool_]:
 def _denoised(mean: NDArray[np.float32], noise: NoiseModel, num_averaged: int) -> NDArray[np.float32]:
     """Take out of a mean over some snippets what is left in it of their background."""
     return noise.unwhiten(denoise_matrix(noise.whiten(mean), 1 / np.sqrt(num_averaged)))
-
-
-def _make_screen(
-    residual: NDArray[np.float32],
-    whitened: NDArray[np.float32],
-    noise: NoiseModel,
-    template: NDArray[np.float32],
-    random: np.random.Generator,
-) -> Screen:
-    """Thresholds from the population itself: robust location and spread of what is left of the residuals.
-
-    Parameters
-    ----------
-    residual, whitened : numpy.ndarray of float32, shape (num_snippets, num_samples, num_rows)
-        Deviations from the mean, in counts and whitened.
-    noise : NoiseModel
-    template : numpy.ndarray of float32, shape (num_samples, num_rows)
-    random : numpy.random.Generator
-    """
-    shape_changes = np.stack([template, time_derivative(template)])
-    own = _orthonormal(noise.whiten(shape_changes).reshape(2, -1))
-    rest = _rest(whitened, own)
-    ordinary = whitened[rest <= np.quantile(rest, ORDINARY_SHARE)].reshape(-1, template.size)
-    rank = min(NUM_OWN_COMPONENTS, min(ordinary.shape) - 2)
-    if rank > 0:
-        start = random.standard_normal(min(ordinary.shape)).astype(np.float32)
-        own = _orthonormal(np.concatenate([own, svds(ordinary, k=rank, v0=start, solver="arpack")[2]]))
-        rest = _rest(whitened, own)
-    center, spread = _robust(rest)
-    peak = float(np.abs(template).max())
-    floor = MIN_COLLISION_DEVIATIONS * float(noise.standard_deviation.max())
-    return Screen(own, max(peak, floor), center + OUTLIER_DEVIATIONS * max(spread, 1e-3 * center))
-
-
-def _orthonormal(patterns: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(np.linalg.qr(patterns.T)[0].T.astype(np.float32))
-
-
-def _rest(whitened: NDArray[np.float32], own: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Mean square per feature of what is left of each snippet without the unit's own patterns."""
-    scores = whitened.reshape(len(whitened), -1) @ own.T
-    explained = np.einsum("nk,nk->n", scores, scores, dtype=np.float64) / max(whitened[0].size, 1)
-    return np.asarray(_energy(whitened) - explained)
-
-
-def _robust(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Median, and standard deviation of a normal distribution with the same median absolute deviation."""
-    center = float(np.median(values))
-    return center, 1.4826 * float(np.median(np.abs(values - center)))
-
-
-def _is_ordinary(windows: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Windows without a large event of anybody on these rows."""
-    energy = _energy(windows)
-    center, spread = _robust(energy)
-    return energy <= center + OUTLIER_DEVIATIONS * spread
-
-
-def _energy(windows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Mean square of every window; shape (num_windows,)."""
-    total = np.einsum("nij,nij->n", windows, windows, dtype=np.float64)
-    return np.asarray(total / max(windows[0].size, 1))
-
-
-def _deflection(windows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Largest absolute value of every window; shape (num_windows,)."""
-    return np.asarray(np.maximum(windows.max(axis=(1, 2)), -windows.min(axis=(1, 2))))

@@ -21,7 +21,7 @@ def footprint_weights(mean: NDArray[np.float32], standard_error: NDArray[np.floa
     """
     height = np.abs(mean).max(axis=0)
     threshold = np.maximum(MIN_SHARE_OF_PEAK * height.max(), MIN_STANDARD_ERRORS * standard_error)
-    rise = np.clip(height / threshold - 1, 0, 1)
+    rise = np.clip(height / np.where(threshold > 0, threshold, 1) - 1, 0, 1)
     weights = rise * rise * (3 - 2 * rise)
     weights[height.argmax()] = 1
     smooth: NDArray[np.float32] = weights.astype(np.float32)

@@ -11,7 +11,6 @@ from threadpoolctl import threadpool_limits
 from hybridfactory.events.alignment import MAX_OFFSET, NUM_PHASES, PAD
 from hybridfactory.events.derivative import FittedDerivative, fit_derivative
 from hybridfactory.events.fit import MIN_TRAINING_SPIKES, FittedUnit, TooFewSpikes, fit_unit
-from hybridfactory.events.footprint import MIN_STANDARD_ERRORS
 from hybridfactory.events.locate import UnitLocation, locate_units, spread_sample
 from hybridfactory.events.model import EventModel
 from hybridfactory.events.snippets import SnippetRequest, iter_snippets, read_snippets
@@ -28,6 +27,7 @@ GROUP_BYTES = 192 << 20
 BATCH_SIZE = 64
 LAG_WORTH_A_NOTE_S = 1e-4
 SEARCH_S = 1e-3
+MIN_PEAK_STANDARD_ERRORS = 8.0
 
 Fitted = FittedUnit | FittedDerivative
 Encoded = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]
@@ -197,7 +197,7 @@ def _learn_group(
     fit = fit_unit if settings.construction == "shrunk_svd" else fit_derivative
 
     def work(position: int) -> tuple[Fitted, Encoded] | TooFewSpikes:
-        random = np.random.default_rng([settings.seed, donors[position].label - settings.label_base])
+        random = np.random.default_rng([settings.seed, (donors[position].label - settings.label_base) % 2**64])
         spikes, background = snippets[position], snippets[position + len(donors)]
         fitted = fit(
             spikes,
@@ -304,7 +304,7 @@ def _finish(
 ) -> EventModel | RefusedUnit:
     """Put the model together, or say why there is none."""
     standard_error = fitted.noise_deviation / np.sqrt(fitted.is_training.sum())
-    if (np.abs(fitted.mean).max(axis=0) < MIN_STANDARD_ERRORS * standard_error).all():
+    if (np.abs(fitted.mean).max(axis=0) < MIN_PEAK_STANDARD_ERRORS * standard_error).all():
         return RefusedUnit(
             donor.label, "its mean waveform does not stand out from the background at the times the sorting states"
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfactory.events.fit import finite_windows
+from hybridfactory.events.screening import finite_windows
 from hybridfactory.events.snippets import SnippetRequest, iter_snippets, remove_baseline
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording

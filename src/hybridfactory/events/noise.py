@@ -75,7 +75,7 @@ def estimate_noise(snippets: NDArray[np.float32], floor_variance: float = 0.0) -
 def _shrunk(covariance: NDArray[np.float64], floor_variance: float) -> NDArray[np.float64]:
     """Draw a covariance towards its diagonal; rows that never vary get a floor."""
     diagonal = np.diag(covariance)
-    floor = max(1e-6 * float(diagonal.max()), floor_variance)
+    floor = max(1e-6 * float(diagonal.max()), floor_variance) or 1.0
     shrunk = (1 - SHRINKAGE) * covariance
     np.fill_diagonal(shrunk, np.maximum(diagonal, floor))
     return shrunk

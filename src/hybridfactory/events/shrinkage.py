@@ -8,7 +8,11 @@ variance, and singular values divided by sqrt(num_events); `aspect` is num_featu
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["denoise_matrix", "noise_edge", "shrink_singular_values", "squared_cosine"]
+__all__ = ["EDGE_MARGIN", "denoise_matrix", "noise_edge", "shrink_singular_values", "squared_cosine"]
+
+
+EDGE_MARGIN = 1.03
+"""How far above the edge a singular value must be: matrices are not infinitely large."""
 
 
 def noise_edge(aspect: float) -> float:

@@ -25,7 +25,7 @@ class InjectionScript:
     Parameters
     ----------
     samples : numpy.ndarray of int64, shape (num_events,)
-        Timeline sample of each event's trough.
+        Timeline sample of the centre of each event's window.
     units : numpy.ndarray of int32, shape (num_events,)
         Index into the unit arrays.
     phases : numpy.ndarray of int8, shape (num_events,)
@@ -44,7 +44,7 @@ class InjectionScript:
         Raw rows of unit u's columns start at ``row_starts[u]``.
     row_starts : numpy.ndarray of int64, shape (num_units,)
     window : numpy.ndarray of int64, shape (2,)
-        Samples before and after an event's trough.
+        Samples of a window before and after its centre.
     """
 
     samples: NDArray[np.int64]
@@ -63,12 +63,12 @@ class InjectionScript:
 
     @property
     def samples_before(self) -> int:
-        """Samples of an event before its trough."""
+        """Samples of a window before its centre."""
         return int(self.window[0])
 
     @property
     def samples_after(self) -> int:
-        """Samples of an event after its trough."""
+        """Samples of a window after its centre."""
         return int(self.window[1])
 
     def unit_of(self, injected_label: int | None) -> int:

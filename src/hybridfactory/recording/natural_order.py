@@ -50,5 +50,5 @@ def files_in_natural_order(path_or_glob: str | PathLike[str]) -> list[Path]:
     files = sorted((path for path in found if path.is_file()), key=natural_key)
     if not files:
         kind = "matches no file" if glob.has_magic(str(path_or_glob)) else "does not exist or is not a file"
-        raise MissingFileError(f"raw_source_file: {path_or_glob} {kind}: correct the path")
+        raise MissingFileError(f"{path_or_glob} {kind}: correct the path")
     return files

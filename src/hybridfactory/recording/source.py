@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hybridfactory.errors import ProbeError, RecordingError
+from hybridfactory.errors import MissingFileError, ProbeError, RecordingError
 from hybridfactory.probes import Probe
 from hybridfactory.recording.flat import FlatRecording, open_flat_recording
 from hybridfactory.recording.natural_order import files_in_natural_order
@@ -45,7 +45,10 @@ def find_source_files(raw_source_file: Path) -> list[Path]:
     RecordingError
         If two of them have the same name in different folders: their hybrids would be one file.
     """
-    found = files_in_natural_order(raw_source_file)
+    try:
+        found = files_in_natural_order(raw_source_file)
+    except MissingFileError as error:
+        raise MissingFileError(f"raw_source_file: {error}") from error
     hybrids = {hybrid_name(path.name) for path in found}
     paths = [path for path in found if path.name not in hybrids]
     names = [path.name.casefold() for path in paths]

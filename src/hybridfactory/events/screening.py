@@ -1,0 +1,121 @@
+"""Which snippets are clean: they neither collide with another unit's spike nor are outliers of their own."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.linalg import svds
+
+from hybridfactory.events.alignment import time_derivative
+from hybridfactory.events.noise import NoiseModel
+from hybridfactory.events.shrinkage import EDGE_MARGIN, noise_edge
+
+__all__ = ["Screen", "finite_windows", "make_screen", "ordinary_windows", "robust_spread"]
+
+OUTLIER_DEVIATIONS = 3.0
+MIN_COLLISION_DEVIATIONS = 8.0
+ORDINARY_SHARE = 0.7
+NUM_OWN_COMPONENTS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Screen:
+    """Tells a clean snippet from one that collides or is an outlier of its unit.
+
+    What the unit itself does (amplitude, lateness, its leading components) is no reason for suspicion: bursts
+    and drift must pass. It is projected out before the rest is judged.
+
+    Parameters
+    ----------
+    own : numpy.ndarray of float32, shape (num_own, num_features)
+        Orthonormal patterns of the unit itself, whitened.
+    max_deflection : float
+        Counts; a larger deflection in the residual is another unit's larger spike.
+    max_energy : float
+        Of the rest, per feature.
+    """
+
+    own: NDArray[np.float32]
+    max_deflection: float
+    max_energy: float
+
+    def passes(self, residual: NDArray[np.float32], whitened: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Whether each snippet is clean; `residual` in counts, both (num_snippets, num_samples, num_rows)."""
+        return (_deflection(residual) < self.max_deflection) & (_rest(whitened, self.own) <= self.max_energy)
+
+
+def finite_windows(windows: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Which windows hold no NaN and no infinity; shape (num_windows,)."""
+    if windows.dtype.kind in "iu":
+        return np.ones(len(windows), dtype=np.bool_)
+    return np.asarray(np.isfinite(windows).all(axis=(1, 2)))
+
+
+def make_screen(
+    residual: NDArray[np.float32],
+    whitened: NDArray[np.float32],
+    noise: NoiseModel,
+    template: NDArray[np.float32],
+    random: np.random.Generator,
+) -> Screen:
+    """Thresholds from the population itself: robust location and spread of what is left of the residuals.
+
+    Parameters
+    ----------
+    residual, whitened : numpy.ndarray of float32, shape (num_snippets, num_samples, num_rows)
+        Deviations from the mean, in counts and whitened.
+    noise : NoiseModel
+    template : numpy.ndarray of float32, shape (num_samples, num_rows)
+    random : numpy.random.Generator
+    """
+    shape_changes = np.stack([template, time_derivative(template)])
+    own = _orthonormal(noise.whiten(shape_changes).reshape(2, -1))
+    rest = _rest(whitened, own)
+    ordinary = whitened[rest <= np.quantile(rest, ORDINARY_SHARE)].reshape(-1, template.size)
+    rank = min(NUM_OWN_COMPONENTS, min(ordinary.shape) - 2)
+    if rank > 0 and ordinary.any():
+        start = random.standard_normal(min(ordinary.shape)).astype(np.float32)
+        _, singular, vectors = svds(ordinary, k=rank, v0=start, solver="arpack")
+        # Noise that the few spikes happen to share is not theirs: it would be missing from their rest alone.
+        edge = noise_edge(template.size / len(ordinary)) * EDGE_MARGIN * np.sqrt(len(ordinary) * np.median(rest))
+        own = _orthonormal(np.concatenate([own, vectors[singular > edge]]))
+        rest = _rest(whitened, own)
+    center, spread = robust_spread(rest)
+    peak = float(np.abs(template).max())
+    floor = MIN_COLLISION_DEVIATIONS * float(noise.standard_deviation.max())
+    return Screen(own, max(peak, floor), center + OUTLIER_DEVIATIONS * max(spread, 1e-3 * center))
+
+
+def _orthonormal(patterns: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(np.linalg.qr(patterns.T)[0].T.astype(np.float32))
+
+
+def _rest(whitened: NDArray[np.float32], own: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean square per feature of what is left of each snippet without the unit's own patterns."""
+    scores = whitened.reshape(len(whitened), -1) @ own.T
+    explained = np.einsum("nk,nk->n", scores, scores, dtype=np.float64) / max(whitened[0].size, 1)
+    return np.asarray(_energy(whitened) - explained)
+
+
+def robust_spread(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Median, and standard deviation of a normal distribution with the same median absolute deviation."""
+    center = float(np.median(values))
+    return center, 1.4826 * float(np.median(np.abs(values - center)))
+
+
+def ordinary_windows(windows: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Windows without a large event of anybody on these rows."""
+    energy = _energy(windows)
+    center, spread = robust_spread(energy)
+    return energy <= center + OUTLIER_DEVIATIONS * spread
+
+
+def _energy(windows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean square of every window; shape (num_windows,)."""
+    total = np.einsum("nij,nij->n", windows, windows, dtype=np.float64)
+    return np.asarray(total / max(windows[0].size, 1))
+
+
+def _deflection(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Largest absolute value of every window; shape (num_windows,)."""
+    return np.asarray(np.maximum(windows.max(axis=(1, 2)), -windows.min(axis=(1, 2))))
