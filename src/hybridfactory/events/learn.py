@@ -20,7 +20,7 @@ from hybridfactory.recording.flat import FlatRecording
 __all__ = ["ModelSettings", "RefusedUnit", "Sites", "learn_event_models"]
 
 MAX_TRAINING_SPIKES = 2000
-NUM_BACKGROUND_WINDOWS = 600
+NUM_BACKGROUND_WINDOWS = 400
 CANDIDATE_RADIUS_UM = 200.0
 MAX_CANDIDATE_ROWS = 64
 GROUP_BYTES = 192 << 20

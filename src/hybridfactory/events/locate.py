@@ -13,7 +13,7 @@ from hybridfactory.recording.flat import FlatRecording
 
 __all__ = ["UnitLocation", "locate_units", "spread_sample"]
 
-MAX_SPIKES = 200
+MAX_SPIKES = 100
 
 
 @dataclass(frozen=True)
