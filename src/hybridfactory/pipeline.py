@@ -137,6 +137,11 @@ def generate(
     targets = tuple(output_directory / hybrid_name(path.name) for path in paths)
     metas = {meta.path: output_directory / hybrid_name(meta.path.name) for meta in source.metas if meta}
     check_targets(output_directory, (*targets, *metas.values()), (*paths, *metas))
+    if metas and any(folder in output_directory.parents for folder in {path.resolve().parent for path in metas}):
+        warnings.append(
+            f"{output_directory} lies below the SpikeGLX recording: readers that search subfolders, such as Neo, "
+            "then find two recordings of one name and refuse both; give an output_directory elsewhere for them"
+        )
     earlier = None if settled.copy else find_reusable_run(output_directory, source.recording, targets)
     if earlier is None:
         check_free_space(output_directory, sum(path.stat().st_size for path in paths))

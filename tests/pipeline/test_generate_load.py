@@ -4,6 +4,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from spikeinterface.core import NumpySorting, load
 from spikeinterface.preprocessing import bandpass_filter, common_reference
 
 import hybridfactory
+from hybridfactory.demo import make_demo
 from hybridfactory.errors import HybridFactoryError, MissingFileError
 
 
@@ -154,3 +156,24 @@ def test_what_is_no_run_is_refused(small_world: World, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(HybridFactoryError, match="99"):
         hybridfactory.load(tmp_path)
+
+
+def test_gains_come_from_the_meta_file(demo_run: hybridfactory.HybridRun) -> None:
+    for recording in (demo_run.recording, demo_run.written_recording):
+        assert recording.get_channel_gains() == pytest.approx(2.34375)
+        assert recording.get_channel_offsets() == pytest.approx(0)
+        traces = recording.get_traces(end_frame=30, return_in_uV=True)
+        assert traces == pytest.approx(recording.get_traces(end_frame=30) * 2.34375)
+
+
+@pytest.fixture(scope="module")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> hybridfactory.HybridRun:
+    parameters = make_demo(tmp_path_factory.mktemp("demo"), duration_s=8)
+    return hybridfactory.load(hybridfactory.generate(parameters).output_directory)
+
+
+def test_output_below_a_spikeglx_recording_is_remarked_upon(tmp_path: Path) -> None:
+    parameters = hybridfactory.load_parameters(make_demo(tmp_path, duration_s=8))
+    below = replace(parameters, output_directory=parameters.raw_source_file.parent / "hybrid")
+    assert any("SpikeGLX" in warning for warning in hybridfactory.generate(below).warnings)
+    assert not any("SpikeGLX" in warning for warning in hybridfactory.generate(parameters).warnings)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hybridfactory.errors import MissingFileError, RecordingError
 from hybridfactory.ground_truth.manifest import Manifest, read_manifest
@@ -131,12 +132,26 @@ class HybridRun:
         return self._with_probe(whole.select_channels([int(row) for row in self.probe.connected_rows]))
 
     def _with_probe(self, recording: Any) -> Any:
-        """Attach the probe; the recording's channels are the connected rows, in the probe's order."""
+        """Attach probe and gains; the recording's channels are the connected rows, in the probe's order."""
+        gains = self._gains_uV()
+        if gains is not None:
+            recording.set_channel_gains(gains)
+            recording.set_channel_offsets(np.zeros(gains.size))
         contacts = self.probe.to_probeinterface()
         contacts.set_device_channel_indices(np.arange(self.probe.connected_rows.size))
         attached = recording.set_probe(contacts)
         # SpikeInterface attaches in place since 0.105, and to a copy before.
         return recording if attached is None else attached
+
+    def _gains_uV(self) -> NDArray[np.float64] | None:
+        """µV per count of the connected rows, where a .meta file tells it."""
+        metas = [self.output_directory / name for name in self.manifest.content["files"] if name.endswith(".meta")]
+        if not metas:
+            return None
+        from neo.rawio.spikeglxrawio import extract_stream_info, read_meta_file  # noqa: PLC0415
+
+        gains = np.asarray(extract_stream_info(metas[0], read_meta_file(metas[0]))["channel_gains"], dtype=np.float64)
+        return gains[self.probe.connected_rows]
 
     @cached_property
     def sorting(self) -> Any:
