@@ -38,7 +38,7 @@ from hybridfactory.ground_truth.tables import (
     write_units,
 )
 from hybridfactory.injection.script import InjectionScript, load_script, save_script, write_script
-from hybridfactory.injection.staging import STAGING_NAME, check_free_space, publish, staging_folder
+from hybridfactory.injection.staging import check_free_space, publish, staging_folder
 from hybridfactory.injection.writer import copying, render_into, restore_into
 from hybridfactory.parameters import Parameters, load_parameters, write_hfparams
 from hybridfactory.plan.make import PlanSettings, make_plan
@@ -146,8 +146,7 @@ def generate(
     if earlier is None:
         check_free_space(output_directory, sum(path.stat().st_size for path in paths))
 
-    clear_interrupted(output_directory, output_directory / STAGING_NAME)
-    with staging_folder(output_directory) as staging:
+    with staging_folder(output_directory, recover=clear_interrupted) as staging:
         staged = RunPaths(staging, cast(str, settled.session_name))
         staged_targets = tuple(staging / target.name for target in targets)
         # What will be copied in any case is copied while the units are learnt; reading alone leaves the disk idle.

@@ -120,10 +120,15 @@ def files_of_earlier_run(folder: Path) -> tuple[Path, ...]:
     return (manifest.paths.manifest, *manifest.all_paths)
 
 
-def clear_interrupted(output_directory: Path, staging: Path) -> None:
-    """Remove what a run left behind that was killed while it moved its files into place."""
-    if not staging.is_dir():
-        return
+def clear_interrupted(staging: Path) -> None:
+    """Remove from the output folder what a run put there that was killed while it moved its files into place.
+
+    Parameters
+    ----------
+    staging : pathlib.Path
+        The folder that it left behind inside the output folder.
+    """
+    output_directory = staging.parent
     _log.info("clearing what an interrupted run left in %s", output_directory)
     try:
         manifest = read_manifest(staging)

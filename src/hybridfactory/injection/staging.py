@@ -3,23 +3,36 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from hybridfactory.errors import OutputError
 
-__all__ = ["STAGING_NAME", "check_free_space", "publish", "staging_folder"]
+__all__ = ["check_free_space", "publish", "staging_folder"]
 
 STAGING_NAME = ".hybridfactory-partial"
 SPARE_BYTES = 64 << 20
 
 
 @contextmanager
-def staging_folder(output_directory: Path) -> Iterator[Path]:
+def staging_folder(
+    output_directory: Path, *, recover: Callable[[Path], None] = lambda leftover: None
+) -> Iterator[Path]:
     """Make a folder for unfinished files inside the output folder, and remove it whatever happens.
 
     Where the block fails, folders that this call created are removed too, so that nothing is left behind.
+
+    Parameters
+    ----------
+    output_directory : pathlib.Path
+    recover : callable, optional
+        Called with the folder that a killed run left behind, before it is removed.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written to, or another run is writing there.
     """
     created = _make(output_directory)
     staging = output_directory / STAGING_NAME
@@ -27,6 +40,7 @@ def staging_folder(output_directory: Path) -> Iterator[Path]:
         with _locked(output_directory):
             try:
                 if staging.exists():
+                    recover(staging)
                     shutil.rmtree(staging)
                 staging.mkdir()
             except OSError as error:
