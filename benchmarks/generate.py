@@ -9,7 +9,7 @@ truth count); SpikeInterface's `generate_hybrid_recording` + `save` with two job
 --original, once a case, the tool of 2018 (hybridfactory 0.1.0b1) in an environment of its own. They don't do the
 same work: SpikeInterface injects generated templates, one per unit times a random factor, and writes the connected
 rows; hybridfactory learns from each donor's spikes how the unit varies, while it copies all rows in the background.
-How lifelike the events are is not measured here.
+How lifelike the events are is measured by realism.py.
 
 Before each timing the last target is removed, dirty pages are written out, and the source is read once, so that all
 find it in the page cache (as far as it fits). The clock runs until the target has been seen onto the disk by fsync.

@@ -47,7 +47,7 @@ def locate_units(
     search_samples: int,
     progress: ProgressCallback = no_progress,
 ) -> list[UnitLocation]:
-    """Find each unit's main channel and trough from the mean of a few hundred spikes.
+    """Find each unit's main channel and trough from the mean of about a hundred spikes.
 
     Parameters
     ----------
