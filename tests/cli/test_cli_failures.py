@@ -158,3 +158,12 @@ def test_an_output_without_greek_letters_is_no_error(pipeline: Install, monkeypa
     assert main(["generate"]) == 0
     sys.stdout.flush()
     assert b"moved x, y \\xb5m" in bytes_out.getvalue()
+
+
+def test_an_interruption_while_a_class_is_being_made_is_no_bug(pipeline: Install, capsys: Capture) -> None:
+    """Importing compilers takes long enough to be interrupted in; Python wraps what is raised there."""
+    wrapped = RuntimeError("Error calling __set_name__")
+    wrapped.__cause__ = KeyboardInterrupt()
+    pipeline(raising(wrapped))
+    assert main(["generate"]) == 130
+    assert capsys.readouterr().err.strip() == "hybridfactory: interrupted"

@@ -88,12 +88,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, Interrupted) as error:
         failure: BaseException = error
     except Exception as error:  # noqa: BLE001 - the single place where a bug becomes a message and an exit code
-        failure = error
+        failure = _interruption_behind(error) or error
     if isinstance(failure, BrokenPipeError) and redirect_abandoned_streams():
         return EXIT_READER_GONE
     code, message = exit_code_and_message(failure)
     click.echo(message, err=True)
     return code
+
+
+def _interruption_behind(error: BaseException) -> BaseException | None:
+    """Find the signal that an error comes from: Python 3.11 wraps what is raised while a class is being made."""
+    cause = error.__cause__
+    while cause is not None and not isinstance(cause, KeyboardInterrupt | Interrupted):
+        cause = cause.__cause__
+    return cause
 
 
 def _run(arguments: Sequence[str]) -> int:
