@@ -65,7 +65,6 @@ def test_piped_output(pipeline: Install, result: Result, capsys: pytest.CaptureF
     assert lines[header + 2].split() == ["15", "115", "88", "0", "11", "→", "31", "0,", "+100", "?", "6"]
     assert "  unit 2: 2 refused: within a window of a file edge" in lines
     assert "  unit 2: 1 refused: in a gap between files" in lines
-    assert "  unit 15: moved by rotation, because no translation fits the probe" in lines
     assert "  unit 15: only 88 spikes to learn from" in lines
     assert "  unit 123: not injected: no valid translation on this probe" in lines
     assert f"Written to {result.output_directory}:" in lines

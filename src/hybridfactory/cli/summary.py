@@ -77,8 +77,6 @@ def _print_remarks(result: "GenerateResult") -> None:
         if not unit.is_injected:
             remarks.append(f"{name}: not injected: {unit.reason}")
             continue
-        if unit.move != "translation":
-            remarks.append(f"{name}: moved by {unit.move}, because no translation fits the probe")
         remarks.extend(f"{name}: {note}" for note in unit.notes)
         counts = Counter(unit.refused.reasons).most_common()
         remarks.extend(f"{name}: {count} refused: {reason}" for reason, count in counts[:REASONS_SHOWN])

@@ -28,6 +28,7 @@ class FittedDerivative:
     components: NDArray[np.float32]
     noise_deviation: NDArray[np.float32]
     is_training: NDArray[np.bool_]
+    end_share: float
     directions: NDArray[np.float32]
     average_scores: NDArray[np.float32]
 
@@ -77,6 +78,7 @@ def fit_derivative(
         components=components,
         noise_deviation=deviation[columns].astype(np.float32),
         is_training=is_finite,
+        end_share=0.0,  # it begins and ends at zero by construction
         directions=directions,
         average_scores=average_scores,
     )

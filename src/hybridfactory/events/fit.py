@@ -18,7 +18,7 @@ from hybridfactory.events.shrinkage import (
     shrink_singular_values,
     squared_cosine,
 )
-from hybridfactory.events.snippets import remove_baseline
+from hybridfactory.events.snippets import baseline_ramp, end_difference, remove_baseline
 
 __all__ = ["MIN_TRAINING_SPIKES", "FittedUnit", "TooFewSpikes", "fit_unit"]
 
@@ -29,6 +29,7 @@ MAX_AUTO_RANK = 40
 MIN_NOISE_DEVIATION = 0.5
 ACTIVE_DEVIATIONS = 0.1
 ACTIVE_REACH = 2
+MIN_LASTING_ERRORS = 4.0
 NUM_ALIGNMENT_ROUNDS = 2
 
 
@@ -62,6 +63,8 @@ class FittedUnit:
         Of the background on the footprint.
     is_training : numpy.ndarray of bool, shape (num_snippets,)
         Snippets that the model learned from.
+    end_share : float
+        How large the mean still is where its window ends, against its peak.
     """
 
     columns: NDArray[np.int64]
@@ -69,6 +72,7 @@ class FittedUnit:
     components: NDArray[np.float32]
     noise: NoiseModel
     is_training: NDArray[np.bool_]
+    end_share: float
     offset_estimator: OffsetEstimator
     offset_center: float
     offset_gain: float
@@ -192,11 +196,11 @@ def fit_unit(
         if clean.sum() < MIN_TRAINING_SPIKES:
             return TooFewSpikes(int(clean.sum()))
         halves = np.stack([aligned[clean][parity::2].mean(axis=0) for parity in (0, 1)])
-    template = aligned[clean].mean(axis=0)
-    plain_mean = template[PAD:-PAD]
+    plain_mean = aligned[clean][:, PAD:-PAD].mean(axis=0)
     whitened = noise.whiten(aligned[clean][:, PAD:-PAD] - plain_mean)
     mean = _denoised(plain_mean, noise, len(whitened))
     active = _active_features(noise.whiten(mean)).reshape(-1)
+    lasting = _lasting_change(snippets[clean][:, :, columns], background[finite_windows(background)][:, :, columns])
     found, gains, training_gains = _decompose(
         whitened.reshape(len(whitened), -1)[:, active],
         noise.whiten(quiet[:, PAD:-PAD]).reshape(len(quiet), -1)[:, active],
@@ -206,11 +210,13 @@ def fit_unit(
     )
     directions = np.zeros((len(found), active.size), dtype=np.float32)
     directions[:, active] = found
+    whole_mean = mean + baseline_ramp(snippets.shape[1])[PAD:-PAD, None] * lasting
     window = end_taper(plain_mean.shape[0])[:, None] * weights[columns]
     components = noise.unwhiten(directions.reshape(-1, *plain_mean.shape)) * window
     return FittedUnit(
         columns=columns,
-        mean=mean * window,
+        mean=whole_mean * window,
+        end_share=float(np.abs(whole_mean[-1]).max() / np.abs(whole_mean).max()),
         components=components.astype(np.float32),
         noise=noise,
         is_training=clean,
@@ -310,6 +316,22 @@ def _offset_gain(offsets: NDArray[np.float64], errors: NDArray[np.float64]) -> f
     """
     variance = robust_spread(offsets)[1] ** 2
     return float(np.sqrt(max(1 - robust_spread(errors)[1] ** 2 / variance, 0))) if variance > 0 else 0.0
+
+
+def _lasting_change(snippets: NDArray[np.generic], background: NDArray[np.generic]) -> NDArray[np.float32]:
+    """How much higher the mean ends than it begins, on rows where that is more than slow potentials can do.
+
+    Removing baselines takes a slow after-potential that outlasts the window for a trend, and would make the trough
+    deeper by part of it. What the mean over all spikes shows of it goes back.
+
+    Parameters
+    ----------
+    snippets, background : numpy.ndarray, shape (num_windows, num_samples, num_rows)
+        As read.
+    """
+    change = end_difference(snippets).mean(axis=0)
+    error = end_difference(background).std(axis=0) / np.sqrt(len(snippets))
+    return np.where(np.abs(change) > MIN_LASTING_ERRORS * error, change, 0).astype(np.float32)
 
 
 def _active_features(whitened_mean: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -27,6 +27,7 @@ GROUP_BYTES = 192 << 20
 BATCH_SIZE = 64
 LAG_WORTH_A_NOTE_S = 1e-4
 SEARCH_S = 1e-3
+END_SHARE_WORTH_A_NOTE = 0.1
 MIN_PEAK_STANDARD_ERRORS = 8.0
 
 Fitted = FittedUnit | FittedDerivative
@@ -321,6 +322,11 @@ def _finish(
     far = float((np.abs(whole_samples[clean]) >= np.floor(MAX_OFFSET)).mean()) if clean.any() else 0.0
     if far > 0.1:
         notes.append(f"{far:.0%} of its spikes lie {MAX_OFFSET:g} samples or more off the stated time")
+    if fitted.end_share > END_SHARE_WORTH_A_NOTE:
+        notes.append(
+            f"its waveform is still at {fitted.end_share:.0%} of its peak where the window ends, and is faded out "
+            "there: lengthen samples_after"
+        )
     main = int(np.abs(fitted.mean).max(axis=0).argmax())
     return EventModel(
         label=donor.label,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
 
-__all__ = ["SnippetRequest", "iter_snippets", "read_snippets", "remove_baseline"]
+__all__ = ["SnippetRequest", "baseline_ramp", "end_difference", "iter_snippets", "read_snippets", "remove_baseline"]
 
 BLOCK_BYTES = 8 << 20
 NUM_BASELINE_SAMPLES = 8
@@ -127,16 +127,31 @@ def remove_baseline(snippets: NDArray[np.generic]) -> NDArray[np.float32]:
     -------
     numpy.ndarray of float32, same shape
     """
-    width = snippets.shape[1]
-    count = min(NUM_BASELINE_SAMPLES, width // 3 or 1)
     # Large offsets (a 12-bit converter's 2048, float64 data) leave before the precision is cut.
-    offset = snippets[:, :1]
-    values = np.subtract(snippets, offset, dtype=np.float64 if snippets.dtype.itemsize > 2 else np.float32)
-    head = values[:, :count].mean(axis=1, keepdims=True)
-    tail = values[:, -count:].mean(axis=1, keepdims=True)
-    middle_of_head = (count - 1) / 2
-    middle_of_tail = width - 1 - middle_of_head
-    ramp = (np.arange(width) - middle_of_head) / (middle_of_tail - middle_of_head)
+    values = np.subtract(snippets, snippets[:, :1], dtype=np.float64 if snippets.dtype.itemsize > 2 else np.float32)
+    head, tail = _end_levels(values)
     values -= head
-    values -= ramp.astype(values.dtype)[:, None] * (tail - head)
+    values -= baseline_ramp(values.shape[1]).astype(values.dtype)[:, None] * (tail - head)
     return np.asarray(values, dtype=np.float32)
+
+
+def baseline_ramp(num_samples: int) -> NDArray[np.float32]:
+    """Line that `remove_baseline` subtracts from snippets whose ends differ by one; shape (num_samples,)."""
+    middle_of_head = (min(NUM_BASELINE_SAMPLES, num_samples // 3 or 1) - 1) / 2
+    length = num_samples - 1 - 2 * middle_of_head
+    return ((np.arange(num_samples) - middle_of_head) / length).astype(np.float32)
+
+
+def end_difference(snippets: NDArray[np.generic]) -> NDArray[np.float64]:
+    """How much higher each snippet ends than it begins; shape (num_snippets, num_rows)."""
+    head, tail = _end_levels(np.subtract(snippets, snippets[:, :1], dtype=np.float64))
+    return np.asarray((tail - head)[:, 0])
+
+
+def _end_levels(
+    snippets: NDArray[np.floating],
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Averages over the first and the last few samples; shape (num_snippets, 1, num_rows)."""
+    count = min(NUM_BASELINE_SAMPLES, snippets.shape[1] // 3 or 1)
+    head = snippets[:, :count].mean(axis=1, keepdims=True)
+    return np.asarray(head), np.asarray(snippets[:, -count:].mean(axis=1, keepdims=True))
