@@ -144,8 +144,9 @@ def baseline_ramp(num_samples: int) -> NDArray[np.float32]:
 
 def end_difference(snippets: NDArray[np.generic]) -> NDArray[np.float64]:
     """How much higher each snippet ends than it begins; shape (num_snippets, num_rows)."""
-    head, tail = _end_levels(np.subtract(snippets, snippets[:, :1], dtype=np.float64))
-    return np.asarray((tail - head)[:, 0])
+    count = min(NUM_BASELINE_SAMPLES, snippets.shape[1] // 3 or 1)
+    head = snippets[:, :count].mean(axis=1, dtype=np.float64)
+    return np.asarray(snippets[:, -count:].mean(axis=1, dtype=np.float64) - head)
 
 
 def _end_levels(
