@@ -1,6 +1,7 @@
 """What a run prints, where, and when it prints nothing."""
 
 import dataclasses
+import io
 import json
 import logging
 import sys
@@ -165,3 +166,20 @@ def test_the_logger_is_left_as_it_was(pipeline: Install) -> None:
     before = (logger.level, logger.propagate, list(logger.handlers))
     assert main(["generate", "--silent"]) == 0
     assert (logger.level, logger.propagate, list(logger.handlers)) == before
+
+
+def test_a_reader_that_leaves_within_the_table_is_a_broken_pipe(
+    result: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the SystemExit(1) that rich makes of it: that code means a fault of the program."""
+    from hybridfactory.cli.summary import print_summary
+
+    class Abandoned(io.StringIO):
+        def write(self, text: str) -> int:
+            if "donor" in text:
+                raise BrokenPipeError
+            return len(text)
+
+    monkeypatch.setattr(sys, "stdout", Abandoned())
+    with pytest.raises(BrokenPipeError):
+        print_summary(result)  # type: ignore[arg-type]

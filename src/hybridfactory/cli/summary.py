@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +38,11 @@ def print_summary(result: "GenerateResult") -> None:
     units = result.plan.injected_units
     click.echo(f"Injected {result.plan.num_events} events of {len(units)} unit{'s' * (len(units) != 1)}:\n")
     # A narrower window would cost digits; a terminal that wraps long lines does not.
-    Console(highlight=False, width=max(Console().width, NARROWEST_TABLE)).print(_unit_table(units))
+    console = Console(highlight=False, width=max(Console().width, NARROWEST_TABLE))
+    with console.capture() as table:
+        console.print(_unit_table(units))
+    # Rich would end the process with exit code 1 when the reader of a pipe has left.
+    sys.stdout.write(table.get())
     click.echo()
     _print_remarks(result)
     if result.num_clipped_samples:
