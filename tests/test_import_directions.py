@@ -14,7 +14,8 @@ MODULES = {
 }
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
 
-FLOW = ["cli", "study", "pipeline", "validation", "ground_truth", "injection", "plan", "events", "recording"]
+FLOW = ["cli", "study", "pipeline", "report", "validation", "realism"]
+FLOW += ["ground_truth", "injection", "plan", "events", "recording"]
 BEHIND = {room: {*FLOW[place + 1 :], "sorting", "probes", "parameters"} for place, room in enumerate(FLOW)}
 BEHIND["recording"] = {"probes", "parameters"}
 BEHIND["sorting"] = {"probes", "parameters"}
@@ -34,7 +35,9 @@ FENCED = {
     "scipy.io": {"sorting"},
     "dask": {"study"},
     "distributed": {"study"},
+    "jinja2": {"report"},
     "matplotlib": {"report", "docs"},
+    "sklearn": {"realism"},
 }
 SEES_PARAMETERS = {"pipeline", "study", "cli", "parameters", FRONT_DOOR}
 

@@ -8,7 +8,7 @@ from hybridfactory._version import __version__
 if TYPE_CHECKING:
     from hybridfactory.ground_truth.run import HybridRun, load
     from hybridfactory.parameters import Parameters, load_parameters
-    from hybridfactory.pipeline import GenerateResult, generate
+    from hybridfactory.pipeline.generate import GenerateResult, generate
 
 __all__ = [
     "GenerateResult",
@@ -21,10 +21,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "GenerateResult": "hybridfactory.pipeline",
+    "GenerateResult": "hybridfactory.pipeline.generate",
     "HybridRun": "hybridfactory.ground_truth.run",
     "Parameters": "hybridfactory.parameters",
-    "generate": "hybridfactory.pipeline",
+    "generate": "hybridfactory.pipeline.generate",
     "load": "hybridfactory.ground_truth.run",
     "load_parameters": "hybridfactory.parameters",
 }

@@ -114,7 +114,7 @@ def generate(parameters, *, progress):
     finally:
         progress("cleaning up", 0, 1)
 
-module = types.ModuleType("hybridfactory.pipeline")
+module = types.ModuleType("hybridfactory.pipeline.generate")
 module.generate = generate
 sys.modules[module.__name__] = module
 from hybridfactory.cli import main

@@ -49,7 +49,7 @@ def generate_and_report(params: Path, *, silent: bool, as_json: bool = False) ->
         Print the summary for machines.
     """
     with reporting(silent=silent) as reporter:
-        from hybridfactory.pipeline import generate as make_hybrid
+        from hybridfactory.pipeline.generate import generate as make_hybrid
 
         result = make_hybrid(params, progress=reporter.progress)
         for warning in result.warnings:

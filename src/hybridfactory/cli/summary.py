@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from hybridfactory.pipeline import GenerateResult
+    from hybridfactory.pipeline.generate import GenerateResult
     from hybridfactory.plan.plan import PlannedUnit
 
 __all__ = ["print_summary", "summary_as_json"]

@@ -1,4 +1,4 @@
-"""The order of the steps: the only file that knows it."""
+"""The order of the steps from a parameter file to a hybrid recording with its truth."""
 
 import hashlib
 import math

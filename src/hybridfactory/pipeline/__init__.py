@@ -1,0 +1,1 @@
+"""The order of the steps, one file for each job: the only room that knows it."""
