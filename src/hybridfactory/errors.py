@@ -6,6 +6,7 @@ inherits the builtin that fits, so that callers who know nothing of hybridfactor
 
 __all__ = [
     "HybridFactoryError",
+    "MissingExtraError",
     "MissingFileError",
     "NothingInjectedError",
     "OutputError",
@@ -19,6 +20,10 @@ __all__ = [
 
 class HybridFactoryError(Exception):
     """Base of all user errors."""
+
+
+class MissingExtraError(HybridFactoryError, ImportError):
+    """A package that only some commands need is not installed."""
 
 
 class MissingFileError(HybridFactoryError, FileNotFoundError):
