@@ -11,6 +11,7 @@ from hybridfactory.errors import SortingError
 from hybridfactory.sorting.assembly import assemble, unit_rows, whole_numbers
 from hybridfactory.sorting.mat_file import MatFile, open_mat, positive_number, require_numbers
 from hybridfactory.sorting.raw_file import names_raw_file
+from hybridfactory.sorting.rez_templates import template_channels
 from hybridfactory.sorting.sorting import Sorting
 
 __all__ = ["is_kilosort_1", "read_rez"]
@@ -118,18 +119,13 @@ def _template_rows(mat: MatFile, notes: list[str]) -> NDArray[np.int64]:
     """Raw row on which each template is largest, peak to peak; empty where it cannot be told."""
     unknown = np.empty(0, np.int64)
     time_parts, channel_parts = mat.numbers("rez/W"), mat.numbers("rez/U")
-    channel_map = mat.numbers("rez/ops/chanMap")  # text, if only the path of a channel map was kept
-    if time_parts is None or channel_parts is None or channel_map is None:
+    if time_parts is None or channel_parts is None or mat.numbers("rez/ops/chanMap") is None:
         return unknown
     # MATLAB drops a last axis of length one: a single rank leaves two axes.
     time_parts = np.atleast_3d(time_parts)  # time x template x rank
     channel_parts = np.atleast_3d(channel_parts)  # channel x template x rank
-    rows = whole_numbers(channel_map, "rez.ops.chanMap", mat.path) - 1
-    connected = mat.numbers("rez/connected")
-    if len(rows) != len(channel_parts) and connected is not None and connected.size == len(rows):
-        # Kilosort 1 keeps the whole map; its templates have the connected channels only.
-        rows = rows[connected.reshape(-1) > 0]
-    if len(rows) != len(channel_parts) or time_parts.shape[1:] != channel_parts.shape[1:]:
+    rows = template_channels(mat, len(channel_parts))
+    if rows is None or time_parts.shape[1:] != channel_parts.shape[1:]:
         notes.append(f"{mat.path}: rez.U, rez.W and ops.chanMap do not fit together; main channels not read")
         return unknown
     best = np.full(channel_parts.shape[1], -1)

@@ -10,7 +10,7 @@ from hybridfactory.errors import SortingError
 from hybridfactory.sorting.assembly import whole_numbers
 from hybridfactory.sorting.npy_file import open_npy, read_npy_header
 
-__all__ = ["template_rows"]
+__all__ = ["channels_of_columns", "template_rows"]
 
 
 def template_rows(folder: Path) -> NDArray[np.int64]:
@@ -45,7 +45,7 @@ def template_rows(folder: Path) -> NDArray[np.int64]:
         return np.full(len(templates), -1)
     extent = _extent(templates, along_channels=read_npy_header(path).fortran_order)
     every = np.arange(len(templates))
-    channel = _channels_of_columns(folder, templates)[every, np.argmax(extent, axis=1)]
+    channel = channels_of_columns(folder, templates)[every, np.argmax(extent, axis=1)]
     known = (channel >= 0) & (channel < len(channel_map)) & (extent.max(axis=1) > 0)
     return np.where(known, channel_map[np.where(known, channel, 0)], -1)
 
@@ -67,7 +67,7 @@ def _extent(templates: NDArray[Any], *, along_channels: bool) -> NDArray[np.floa
     return np.nan_to_num(extent, nan=0.0)
 
 
-def _channels_of_columns(folder: Path, templates: NDArray[Any]) -> NDArray[np.int64]:
+def channels_of_columns(folder: Path, templates: NDArray[Any]) -> NDArray[np.int64]:
     """Channel of each template's columns, template x column; sparse templates have their own."""
     num_templates, _, num_columns = templates.shape
     for name in ("templates_ind.npy", "template_ind.npy"):

@@ -29,7 +29,7 @@ TABLES: Mapping[str, str] = MappingProxyType(
         "waveforms": "Mean waveforms of each injected unit and of its matched unit",
     }
 )
-"""Tables of a sorter by name (attributes of `SorterResult`), each written as ``<name>.csv`` with all sorters in it."""
+"""Tables of a sorter by name (attributes of `SorterResult`); ``<name>.csv`` holds those of all sorters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +182,7 @@ class SorterResult:
 
     @property
     def waveforms(self) -> pd.DataFrame:
-        """`unit_waveforms` as a table: ``new_unit``, ``found_unit``, ``channel``, ``time_ms``, ``truth``, ``match``."""
+        """`unit_waveforms` in columns: ``new_unit``, ``found_unit``, ``channel``, ``time_ms``, ``truth``, ``match``."""
         parts = [
             pd.DataFrame(
                 {
@@ -255,11 +255,10 @@ class ValidationResult:
 
     def table(self, name: str) -> pd.DataFrame:
         """One of `TABLES` for all sorters together, with the sorter's name in the first column, ``sorter``."""
-        parts = []
+        parts: list[pd.DataFrame] = []
         for sorter in self.sorters:
-            part = getattr(sorter, name).copy()
-            part.insert(0, "sorter", sorter.name)
-            parts.append(part)
+            part = pd.DataFrame(getattr(sorter, name))
+            parts.append(part.assign(sorter=sorter.name)[["sorter", *part.columns]])
         filled = [part for part in parts if len(part)]
         return pd.concat(filled, ignore_index=True) if filled else parts[0]
 
