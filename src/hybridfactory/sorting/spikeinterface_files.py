@@ -85,28 +85,29 @@ def load_spikeinterface_sorting(path: Path) -> Any:
 
 
 def _load(path: Path) -> Any:
-    from spikeinterface.core import load  # noqa: PLC0415
-
-    if path.suffix == ".npz":
-        return _from_npz(path)
+    if path.is_file():
+        return _from_npz(path) if path.suffix == ".npz" else _from_json(path)
     if path.suffix == ".zarr":
         return _from_zarr(path)
-    if path.is_file():
-        _refuse_foreign_classes(json.loads(path.read_bytes()), path)
-        return load(path, base_folder=path.parent)
-    if (path / "numpysorting_info.json").is_file():
-        return _from_numpy_folder(path)
-    if (path / "npz.json").is_file():
-        return _from_npz(path / "sorting_cached.npz")
-    if (path / "spikeinterface_log.json").is_file():
-        return _from_sorter_folder(path)
-    if (path / "sorting" / "numpysorting_info.json").is_file():  # a SortingAnalyzer; its recording is not needed
-        return _from_numpy_folder(path / "sorting")
-    for name in ("si_folder.json", "cached.json"):
-        if (path / name).is_file():
-            _refuse_foreign_classes(json.loads((path / name).read_bytes()), path / name)
-            return load(path / name, base_folder=path)
-    return load(path)
+    for mark, read in (
+        (path / "numpysorting_info.json", _from_numpy_folder),
+        (path / "npz.json", lambda folder: _from_npz(folder / "sorting_cached.npz")),
+        (path / "spikeinterface_log.json", _from_sorter_folder),
+        # A SortingAnalyzer's; its recording is not needed.
+        (path / "sorting" / "numpysorting_info.json", lambda folder: _from_numpy_folder(folder / "sorting")),
+        (path / "si_folder.json", lambda folder: _from_json(folder / "si_folder.json")),
+        (path / "cached.json", lambda folder: _from_json(folder / "cached.json")),
+    ):
+        if mark.is_file():
+            return read(path)
+    raise SortingError(f"{path}: was saved by SpikeInterface, but is no sorting; give the sorter's output")
+
+
+def _from_json(path: Path) -> Any:
+    from spikeinterface.core import load  # noqa: PLC0415
+
+    _refuse_foreign_classes(json.loads(path.read_bytes()), path)
+    return load(path, base_folder=path.parent)
 
 
 def _from_sorter_folder(path: Path) -> Any:

@@ -182,7 +182,7 @@ class SorterResult:
 
     @property
     def waveforms(self) -> pd.DataFrame:
-        """`unit_waveforms` in columns: ``new_unit``, ``found_unit``, ``channel``, ``time_ms``, ``truth``, ``match``."""
+        """Waveforms as ``new_unit``, ``found_unit``, ``channel``, ``time_ms``, ``truth``, ``match``."""
         parts = [
             pd.DataFrame(
                 {
