@@ -1,274 +1,246 @@
-"""Can a classifier tell injected events from real ones? Simulated truth, three classifiers, area under the ROC curve.
+"""Can a classifier tell injected events from real ones? Several recordings, several ways to make events, one table.
 
-    python benchmarks/realism.py             both recordings, six units each: a few minutes
-    python benchmarks/realism.py --quick     one short recording, a smoke run
+    python benchmarks/realism.py                all recordings, all units
+    python benchmarks/realism.py --original     with the tool of 2018, installed into an environment of its own
+    python benchmarks/realism.py --quick        one short recording, a smoke run
 
-Two simulated recordings of 32 sites: in one every unit keeps its shape, in the other it shrinks and widens within
-bursts and drifts by 8 µm. Both have coloured noise that is shared between neighbours, a slow potential six times as
-large, 25 background units, and six test units of 6 to 30 × noise.
+Recordings: two of MEArec (where the template library and MEArec are), two of our own simulation, each with six
+donor units of 8, 15 and 25 × noise, and the locust tetrode. In one of each pair every unit keeps its shape; in the
+other it shrinks and widens within bursts and drifts over 16 µm.
 
-Each test unit's bursts are dealt into two halves. One half stays as it is: the real class. From the other half events
-are built, and added on the same sites at times when the unit is silent, burst by burst: the injected class. No event
-has its twin in the other class. Both are then seen as a sorter sees them, 300-6000 Hz and less the common median, on
-the twelve sites nearest to the unit. 0.5 means that nobody can tell; "true waveform" injects the simulated waveforms
-themselves and is the floor that remains from the finite number of events and from taking the largest of three.
+Each donor's bursts are dealt into two halves. One half stays as it is: the real class. From the other half events
+are made, and added on the same sites at times when the unit is silent, burst by burst: the injected class. No event
+has its twin in the other class. Both are then seen as a sorter sees them, 300-6000 Hz and less the common median,
+on the twelve sites nearest to the unit, and three classifiers try to tell them apart; the largest of their three
+cross-validated areas under the ROC curve counts. 0.5 means that nobody can tell. "fresh true events" adds the
+simulated waveforms of those very spikes, and is the floor that remains from the finite number of events and from
+taking the largest of three; for the real recording, whose truth nobody knows, it is one half of the real spikes
+against the other, and nothing is added.
+
+The judge is the library's own (hybridfactory.realism), and so are the two event models. The mean template is
+averaged and injected by SpikeInterface. The tool of 2018 makes its events with its own code (realism_original.py).
 """
 
 import argparse
 import json
+import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import signal
-from sklearn.decomposition import PCA
-from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
-from hybridfactory.events.alignment import NUM_PHASES, PAD, shift
-from hybridfactory.events.derivative import FittedDerivative, fit_derivative
-from hybridfactory.events.fit import FittedUnit, TooFewSpikes, fit_unit
+from generate import describe_machine, install_original
+from hybridfactory.realism.classify import Separation, combine, tell_apart
+from hybridfactory.realism.trial import Trial, deal
+from hybridfactory.realism.view import View, spikes_in_view
+from hybridfactory.recording.flat import FlatRecording, open_flat_recording
+from realism_contestants import Contestant, Events, Task, fresh_true_events, mean_template, ours, tool_of_2018
+from realism_worlds import Unit, World, worlds
 
-FREQUENCY = 30_000
-NOISE = 10.0
-BEFORE = AFTER = 40
-QUIET = 240  # samples between one burst and the next; the filter's memory
-SEEN_BEFORE, SEEN_AFTER = 20, 40
-POSITIONS = np.column_stack([np.tile([43.0, 11, 59, 27], 8), 20.0 * (1 + np.repeat(np.arange(16), 2))])
+FLOOR, THE_2018_TOOL = "fresh true events", "tool of 2018"
+NUM_NEAR = 12
+QUIET_S = 0.008
+MARGIN_S = 0.025
+FEW_SPIKES = 800
+ALL = 2**62
+LEVELS = {"SNR < 12": (0, 12), "12–20": (12, 20), "> 20": (20, np.inf)}
 
 
-@dataclass(frozen=True, eq=False)
-class World:
-    """A simulated recording, and the same without noise and without background units."""
+@dataclass(frozen=True)
+class Score:
+    """What the judge says about one unit of one contestant."""
 
-    traces: NDArray[np.int16]
-    clean: NDArray[np.float32]
-    trains: list[NDArray[np.int64]]
-
-
-def simulate(seconds: int, changing: bool, seed: int) -> World:
-    random = np.random.default_rng(seed)
-    num_samples = seconds * FREQUENCY
-    background = make_noise(num_samples, random)
-    for _ in range(25):
-        place = (random.uniform(0, 70), random.uniform(0, 340), random.uniform(25, 60))
-        times = fire(random, random.uniform(1, 6), seconds, bursts=False)
-        height, width = random.uniform(20, 70), random.uniform(0.7, 1.4)
-        add_unit(background, place, width, height, times, np.zeros(times.size), 0)
-    clean = np.zeros_like(background)
-    trains = []
-    for unit, height in enumerate((8, 10, 15, 25, 25, 40)):
-        times = fire(random, 12, seconds, bursts=True)
-        place = (random.uniform(10, 60), 60 + 46 * unit, random.uniform(15, 30))
-        fatigue = burst_fatigue(times) if changing else np.zeros(times.size)
-        drift = 8.0 if changing else 0.0
-        add_unit(clean, place, random.uniform(0.8, 1.3), NOISE * height, times, fatigue, drift)
-        trains.append(np.rint(times * FREQUENCY).astype(np.int64))
-    return World(np.rint(background + clean).clip(-32768, 32767).astype(np.int16), clean, trains)
+    recording: str
+    contestant: str
+    unit: int
+    snr: float
+    num_real: int
+    num_injected: int
+    auc: dict[str, float]
+    largest: float
+    interval: tuple[float, float]
+    reason: str
+    seconds: float
 
 
-def make_noise(num_samples: int, random: np.random.Generator) -> NDArray[np.float32]:
-    distance = np.linalg.norm(POSITIONS[:, None] - POSITIONS, axis=2)
-    mixing = np.linalg.cholesky(0.6 * np.exp(-distance / 40) + 0.4 * np.eye(len(POSITIONS))).astype(np.float32)
-    noise = random.standard_normal((num_samples, len(POSITIONS)), dtype=np.float32) @ mixing.T
-    noise = signal.lfilter(*signal.butter(1, [200, 7000], "band", fs=FREQUENCY), noise, axis=0)
-    slow = signal.lfilter(*signal.butter(2, 60, fs=FREQUENCY), random.standard_normal(num_samples))
-    slope = 1 + 0.3 * np.linspace(0, 1, len(POSITIONS))
-    return (noise * (NOISE / noise.std()) + slow[:, None] * (6 * NOISE / slow.std()) * slope).astype(np.float32)
+def contestants(original: Path | None) -> dict[str, Contestant]:
+    found = {FLOOR: fresh_true_events, "shrunk_svd": ours("shrunk_svd"), "derivative_svd": ours("derivative_svd")}
+    found["mean template"] = mean_template
+    if original:
+        found[THE_2018_TOOL] = tool_of_2018(original)
+    return found
 
 
-def fire(random: np.random.Generator, rate_hz: float, seconds: int, *, bursts: bool) -> NDArray[np.float64]:
-    """Spike times in seconds: a renewal process, with spikes in bursts 4 ms and more apart."""
-    times, now = [], 0.05
-    while now < seconds - 0.05:
-        times.append(now)
-        while bursts and random.random() < 0.35:
-            now += 0.004 + random.exponential(0.004)
-            times.append(now)
-        now += 0.003 + random.exponential((1.6 if bursts else 1.0) / rate_hz)
-    return np.array([time for time in times if time < seconds - 0.05])
+def judge(world: World, recording: FlatRecording, unit: int, contestant: str, original: Path | None) -> Score:
+    """Let the classifiers look at one unit; where spikes are few, the halves are exchanged and the two averaged."""
+    began = time.perf_counter()
+    donor = world.units[unit]
+    parts, counts, reason = [], [], ""
+    for swap in (False, True) if donor.spikes.size < FEW_SPIKES else (False,):
+        trial = deal(
+            recording,
+            donor.spikes,
+            quiet_samples=round(QUIET_S * world.frequency),
+            margin_samples=round(MARGIN_S * world.frequency),
+            max_donors=ALL,
+            max_events=ALL,
+            random=np.random.default_rng(unit),
+            swap=swap,
+        )
+        task = Task(world, recording, donor, trial.donors, unit)
+        is_real_floor = contestant == FLOOR and donor.events is None
+        events = None if is_real_floor else contestants(original)[contestant](task)
+        if isinstance(events, str):
+            reason = events
+            continue
+        parts.append(_tell(world, trial, donor.main, events, unit))
+        counts.append((trial.real.size, trial.donors.size if is_real_floor else trial.placed.size))
+    result = combine(parts) if parts else Separation({}, {})
+    num_real, num_injected = np.sum(counts, axis=0).tolist() if counts else (0, 0)
+    largest, interval = (result.largest, result.interval) if parts else (float("nan"), (0.0, 1.0))
+    facts = (world.name, contestant, unit, donor.snr, num_real, num_injected)
+    return Score(*facts, result.auc, largest, interval, reason, time.perf_counter() - began)
 
 
-def burst_fatigue(times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How tired each spike is, from 0 to 1: more with every spike just before."""
-    fatigue = np.zeros(times.size)
-    for spike, interval in enumerate(np.diff(times), start=1):
-        fatigue[spike] = min(1.0, (fatigue[spike - 1] + 0.4) * np.exp(-interval / 0.015)) if interval < 0.1 else 0
-    return fatigue
+def _tell(world: World, trial: Trial, main: int, events: Events | None, seed: int) -> Separation:
+    """Add events (None: nothing), and hold them against the other half."""
+    near = np.argsort(np.linalg.norm(world.positions - world.positions[main], axis=1), kind="stable")[:NUM_NEAR]
+    view = View(world.frequency, np.arange(len(world.positions)), near)
+    hybrid = world.traces
+    placed, bursts = trial.donors, trial.donor_bursts
+    if events:
+        placed, bursts = trial.placed, trial.placed_bursts
+        total = world.traces.astype(np.float32)
+        for sample, waveform in zip(placed, events.waveforms[trial.has_place], strict=True):
+            start = sample - events.before
+            total[start : start + len(waveform)] += waveform
+        limits = np.iinfo(world.traces.dtype)
+        hybrid = np.rint(total).clip(limits.min, limits.max).astype(world.traces.dtype)
+    real = spikes_in_view(view, lambda start, stop: world.traces[start:stop], trial.real)
+    injected = spikes_in_view(view, lambda start, stop: hybrid[start:stop], placed)
+    return tell_apart(real, injected, trial.real_bursts, bursts, seed=seed)
 
 
-def add_unit(
-    traces: NDArray[np.float32],
-    place: tuple[float, float, float],
-    width: float,
-    height: float,
-    times: NDArray[np.float64],
-    fatigue: NDArray[np.float64],
-    drift_um: float,
-) -> None:
-    for now, tired in zip(times, fatigue, strict=True):
-        center = round(now * FREQUENCY)
-        lateness = now * FREQUENCY - center
-        y = place[1] + drift_um * np.sin(2 * np.pi * now / (len(traces) / FREQUENCY))
-        event = waveform((place[0], y, place[2]), width * (1 + 0.15 * tired), lateness)
-        traces[center - 60 : center + 91] += (height * (1 - 0.35 * tired) * event).astype(np.float32)
+def save(world: World, folder: Path) -> None:
+    """Write a recording for the workers, and as the file that contestants read."""
+    folder.mkdir()
+    world.traces.tofile(folder / "recording.bin")
+    facts = {"name": world.name, "frequency": world.frequency, "positions": world.positions}
+    np.savez(folder / "world.npz", count=len(world.units), **facts)
+    for number, unit in enumerate(world.units):
+        known = {"events": unit.events} if unit.events is not None else {}
+        np.savez(folder / f"unit{number}.npz", snr=unit.snr, main=unit.main, spikes=unit.spikes, **known)
 
 
-def waveform(place: tuple[float, float, float], width: float, lateness: float) -> NDArray[np.float64]:
-    """A spike on all sites, its trough at sample 60: it shrinks, widens and comes later with distance."""
-    distance = np.sqrt((POSITIONS[:, 0] - place[0]) ** 2 + (POSITIONS[:, 1] - place[1]) ** 2 + place[2] ** 2)
-    t = ((np.arange(-60, 91) - lateness) / FREQUENCY * 1e3)[:, None] - 0.3 * (distance - place[2]) / 400
-    w = width * (1 + 0.15 * (distance - place[2]) / 100)
-    shape = -np.exp(-((t / (0.12 * w)) ** 2) / 2) + 0.35 * np.exp(-(((t - 0.45 * w) / (0.25 * w)) ** 2) / 2)
-    shape += 0.12 * np.exp(-(((t + 0.25) / 0.08) ** 2) / 2)
-    return shape * (place[2] / distance) ** 1.6
+@lru_cache(maxsize=1)
+def load(folder: Path) -> tuple[World, FlatRecording]:
+    facts = np.load(folder / "world.npz")
+    traces = np.fromfile(folder / "recording.bin", dtype=np.int16).reshape(-1, len(facts["positions"]))
+    units = []
+    for number in range(int(facts["count"])):
+        stored = np.load(folder / f"unit{number}.npz")
+        events = stored.get("events")
+        units.append(Unit(float(stored["snr"]), int(stored["main"]), stored["spikes"], events))
+    recording = open_flat_recording(
+        [folder / "recording.bin"],
+        start_samples=[0],
+        dtype=traces.dtype,
+        num_rows=traces.shape[1],
+        sampling_frequency=float(facts["frequency"]),
+    )
+    return World(str(facts["name"]), traces, float(facts["frequency"]), facts["positions"], units), recording
 
 
-def windows(traces: NDArray[np.generic], samples: NDArray[np.int64], before: int, after: int) -> NDArray[np.generic]:
-    return traces[samples[:, None] + np.arange(-before, after + 1)]
+def work(folder: Path, unit: int, contestant: str, original: Path | None) -> Score:
+    return judge(*load(folder), unit, contestant, original)
 
 
-def modelled(fit: Callable[..., object], world: World, spikes: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
-    """Events of one of our models, one for each spike, on all sites."""
-    random = np.random.default_rng(seed)
-    quiet = free_shifts(random, [np.zeros(1, dtype=np.int64)] * 400, spikes, len(world.traces), 60)
-    snippets = windows(world.traces, spikes, BEFORE + PAD, AFTER + PAD)
-    background = windows(world.traces, quiet, BEFORE + PAD, AFTER + PAD)
-    with threadpool_limits(1):
-        fitted = fit(snippets, background, samples_before=BEFORE, max_rank=6, random=random)
-        if isinstance(fitted, TooFewSpikes) or not isinstance(fitted, FittedUnit | FittedDerivative):
-            raise SystemExit("a test unit has too few clean spikes")
-        phases, coefficients, is_clean = fitted.encode(snippets, fitted.is_training)
-    clean = np.flatnonzero(is_clean)
-    nearest = clean[np.abs(clean[:, None] - np.arange(spikes.size)).argmin(axis=0)]
-    events = np.zeros((spikes.size, BEFORE + 1 + AFTER, len(POSITIONS)), dtype=np.float32)
-    events[:, :, fitted.columns] = fitted.mean + np.tensordot(coefficients[nearest], fitted.components, axes=1)
-    for phase in np.unique(phases[nearest]):
-        which = phases[nearest] == phase
-        events[which] = shift(events[which], phase / NUM_PHASES)
-    return events
-
-
-def mean_template(world: World, spikes: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
-    """One mean waveform times a normally distributed factor."""
-    snippets = windows(world.traces, spikes, BEFORE, AFTER).astype(np.float32)
-    mean = (snippets - snippets[:, :8].mean(axis=1, keepdims=True)).mean(axis=0)
-    return np.random.default_rng(seed).normal(1, 0.05, (spikes.size, 1, 1)).astype(np.float32) * mean
-
-
-CONTESTANTS: dict[str, Callable[[World, NDArray[np.int64], int], NDArray[np.float32]]] = {
-    "true waveform": lambda world, spikes, _: windows(world.clean, spikes, BEFORE, AFTER).astype(np.float32),
-    "shrunk_svd": lambda world, spikes, seed: modelled(fit_unit, world, spikes, seed),
-    "derivative_svd": lambda world, spikes, seed: modelled(fit_derivative, world, spikes, seed),
-    "mean template": mean_template,
-}
-
-
-def free_shifts(
-    random: np.random.Generator,
-    bursts: list[NDArray[np.int64]],
-    spikes: NDArray[np.int64],
-    num_samples: int,
-    guard: int,
-) -> NDArray[np.int64]:
-    """How far to move each burst so that it falls where the unit is silent, and nothing else was moved to."""
-    taken = np.zeros(num_samples, dtype=bool)
-    for spike in spikes:
-        taken[max(0, spike - guard) : spike + guard] = True
-    shifts = np.zeros(len(bursts), dtype=np.int64)
-    for index, burst in enumerate(bursts):
-        length = int(burst[-1] - burst[0])
-        for start in random.integers(700, num_samples - 700 - length, size=10_000):
-            if not taken[start : start + length + 1].any():
-                break
-        else:
-            raise SystemExit("the recording is too full for the injected bursts")
-        taken[max(0, start - guard) : start + length + guard] = True
-        shifts[index] = start - burst[0]
-    return shifts
-
-
-def as_a_sorter_sees(traces: NDArray[np.int16]) -> NDArray[np.float32]:
-    band = signal.butter(3, [300, 6000], "band", fs=FREQUENCY, output="sos")
-    filtered = signal.sosfiltfilt(band, traces.astype(np.float32), axis=0).astype(np.float32)
-    return filtered - np.median(filtered, axis=1, keepdims=True)
-
-
-def auc(real: NDArray[np.float32], injected: NDArray[np.float32]) -> dict[str, float]:
-    features = np.concatenate([real, injected]).reshape(len(real) + len(injected), -1)
-    labels = np.repeat([0, 1], [len(real), len(injected)])
-    folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    boosted = HistGradientBoostingClassifier(max_iter=80, learning_rate=0.08, max_leaf_nodes=8)
-    classifiers = {
-        "linear": make_pipeline(PCA(60, random_state=0), StandardScaler(), LogisticRegression(C=0.1, max_iter=500)),
-        "quadratic": make_pipeline(PCA(12, random_state=0), QuadraticDiscriminantAnalysis(reg_param=0.05)),
-        "boosted": make_pipeline(PCA(15, random_state=0), boosted),
-    }
-    scores = {}
-    for name, classifier in classifiers.items():
-        chance = cross_val_predict(classifier, features, labels, cv=folds, method="predict_proba")[:, 1]
-        scores[name] = float(roc_auc_score(labels, chance))
+def run_world(pool: Executor, world: World, folder: Path, names: list[str], original: Path | None) -> list[Score]:
+    save(world, folder)
+    jobs = [
+        pool.submit(work, folder, unit, contestant, original)
+        for unit in range(len(world.units))
+        for contestant in names
+    ]
+    scores = []
+    for job in jobs:
+        score = job.result()
+        what = score.reason or f"{score.largest:.3f} ({score.interval[0]:.2f}–{score.interval[1]:.2f})"
+        say(f"  unit {score.unit} (SNR {score.snr:.0f}) {score.contestant}: {what}, {score.seconds:.1f} s")
+        scores.append(score)
     return scores
 
 
-def judge(world: World, filtered: NDArray[np.float32], unit: int, contestant: str) -> dict[str, float]:
-    random = np.random.default_rng(unit)
-    spikes = world.trains[unit]
-    spikes = spikes[(spikes > 800) & (spikes < len(world.traces) - 800)]
-    burst = np.concatenate([[0], np.cumsum(np.diff(spikes) > QUIET)])
-    is_donor = (random.permutation(burst[-1] + 1) % 2 == 1)[burst]
-    donors, donor_bursts = spikes[is_donor], np.unique(burst[is_donor])
-    events = CONTESTANTS[contestant](world, donors, unit)
-    members = [spikes[burst == index] for index in donor_bursts]
-    shifts = free_shifts(random, members, spikes, len(world.traces), QUIET)
-    placed = donors + shifts[np.searchsorted(donor_bursts, burst[is_donor])]
-    hybrid = world.traces.astype(np.float32)
-    for sample, event in zip(placed, events, strict=True):
-        hybrid[sample - BEFORE : sample + AFTER + 1] += event
-    seen = as_a_sorter_sees(np.rint(hybrid).clip(-32768, 32767).astype(np.int16))
-    place = np.abs(windows(world.clean, donors, 0, 0)[:, 0]).mean(axis=0).argmax()
-    near = np.argsort(np.linalg.norm(POSITIONS - POSITIONS[place], axis=1), kind="stable")[:12]
-    real = windows(filtered, spikes[~is_donor], SEEN_BEFORE, SEEN_AFTER)[:, :, near]
-    return auc(real, windows(seen, placed, SEEN_BEFORE, SEEN_AFTER)[:, :, near])
+def summarize(scores: list[Score]) -> list[dict[str, Any]]:
+    """One row for each recording and contestant: median and worst over units, and the median at each SNR."""
+    rows = []
+    for recording, contestant in dict.fromkeys((score.recording, score.contestant) for score in scores):
+        mine = [score for score in scores if (score.recording, score.contestant) == (recording, contestant)]
+        mine = [score for score in mine if not score.reason]
+        values = np.array([score.largest for score in mine])
+        snr = np.array([score.snr for score in mine])
+        row: dict[str, Any] = {"recording": recording, "contestant": contestant, "units": len(mine)}
+        if mine:
+            row |= {"median": float(np.median(values)), "worst": float(values.max())}
+            for level, (low, high) in LEVELS.items():
+                if (here := (snr >= low) & (snr < high)).any():
+                    row[level] = float(np.median(values[here]))
+        rows.append(row)
+    return rows
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    columns = ["median", "worst", *LEVELS]
+    recording = ""
+    for row in rows:
+        if row["recording"] != recording:
+            recording = row["recording"]
+            print(f"\n{recording:28}" + "".join(f"{column:>10}" for column in columns))
+        cells = [f"{row[column]:.3f}" if column in row else "–" for column in columns]
+        print(f"  {row['contestant']:26}" + "".join(f"{cell:>10}" for cell in cells))
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one short recording, two units")
-    arguments = parser.parse_args()
-    seconds, units = (30, (3, 5)) if arguments.quick else (120, range(6))
-    rows = []
-    for name, changing, seed in (("constant shape", False, 1), ("bursts, widths, drift", True, 0)):
-        if arguments.quick and not changing:
-            continue
-        print(f"{name}: simulating {seconds} s")
-        world = simulate(seconds, changing, seed)
-        filtered = as_a_sorter_sees(world.traces)
-        for contestant in CONTESTANTS:
-            began = time.perf_counter()
-            scores = [judge(world, filtered, unit, contestant) for unit in units]
-            largest = [max(score.values()) for score in scores]
-            rows.append({"recording": name, "contestant": contestant, "units": scores})
-            rows[-1] |= {"median": float(np.median(largest)), "worst": max(largest)}
-            print(
-                f"  {contestant:15} median {np.median(largest):.3f}  worst {max(largest):.3f}  "
-                f"({time.perf_counter() - began:.0f} s)"
-            )
+    parser.add_argument("--original", action="store_true", help="the tool of 2018 too")
+    parser.add_argument("--only", metavar="WORDS", default="", help="recordings whose name holds these words")
+    asked = parser.parse_args()
+    began = time.perf_counter()
+    scores: list[Score] = []
+    with TemporaryDirectory() as name, ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        original = install_original(Path(name) / "original") if asked.original else None
+        python = original.with_name("python") if original else None
+        for number, (title, make) in enumerate(worlds(pool, quick=asked.quick)):
+            if asked.only not in title or (asked.quick and not asked.only and title != "own, bursts, widths, drift"):
+                continue
+            say(f"{title}: making it")
+            world = make(title)
+            if asked.quick:
+                world = replace(world, units=[world.units[index] for index in (2, 4)])
+            scores += run_world(pool, world, Path(name) / str(number), list(contestants(python)), python)
+    rows = summarize(scores)
+    print_table(rows)
     folder = Path(__file__).parent / "results"
     folder.mkdir(exist_ok=True)
     path = folder / f"realism-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
-    path.write_text(json.dumps(rows, indent=1))
-    print(f"written to benchmarks/results/{path.name}")
+    machine = describe_machine() | {"scikit-learn": version("scikit-learn")}
+    content = {"machine": machine, "seconds": time.perf_counter() - began, "table": rows}
+    content["scores"] = [vars(score) for score in scores]
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    say(f"\n{time.perf_counter() - began:.0f} s; written to benchmarks/results/{path.name}")
 
 
 if __name__ == "__main__":
