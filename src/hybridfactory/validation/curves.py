@@ -1,0 +1,99 @@
+"""Recall as a function of what surrounds an event, with its uncertainty."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+__all__ = ["recall_curve", "recall_curves", "wilson_interval"]
+
+NUM_BINS = 10
+MIN_EVENTS_PER_BIN = 20
+Z_95 = 1.959963984540054
+"""97.5 % quantile of the normal distribution."""
+
+COUNTS = ("events", "hits")
+COLUMNS = ["low", "high", "centre", "events", "hits", "recall", "recall_low", "recall_high"]
+
+
+def wilson_interval(
+    hits: NDArray[np.integer] | int, events: NDArray[np.integer] | int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """95 % confidence interval of a proportion (E. B. Wilson, 1927); (0, 1) for no events."""
+    count = np.asarray(events, dtype=np.float64)
+    safe = np.maximum(count, 1)
+    share = np.asarray(hits, dtype=np.float64) / safe
+    scale = 1 + Z_95**2 / safe
+    middle = (share + Z_95**2 / (2 * safe)) / scale
+    half = Z_95 / scale * np.sqrt(share * (1 - share) / safe + Z_95**2 / (4 * safe**2))
+    # The bounds are 0 and 1 themselves where no event, or every one, was found; rounding must not miss that.
+    low = np.where((share <= 0) | (count == 0), 0.0, np.maximum(middle - half, 0))
+    high = np.where((share >= 1) | (count == 0), 1.0, np.minimum(middle + half, 1))
+    return low, high
+
+
+def recall_curve(values: NDArray[np.floating], is_hit: NDArray[np.bool_]) -> pd.DataFrame:
+    """Recall in bins of about equally many events; events of unknown (NaN) value are left out.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (num_events,)
+    is_hit : numpy.ndarray of bool, shape (num_events,)
+
+    Returns
+    -------
+    pandas.DataFrame
+        Up to 10 bins, each of 20 events or more if there are as many; ``low`` and ``high`` are the quantiles
+        between them. Fewer where values repeat, and none without values.
+    """
+    known = np.isfinite(values)
+    values, is_hit = values[known].astype(np.float64), is_hit[known]
+    if not values.size:
+        return pd.DataFrame({name: pd.Series(dtype="int64" if name in COUNTS else "float64") for name in COLUMNS})
+    num_bins = int(np.clip(values.size // MIN_EVENTS_PER_BIN, 1, NUM_BINS))
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, num_bins + 1)))
+    # A bin holds its lower edge, the last one also its upper; few distinct values make bins of one value each.
+    distinct = np.unique(values)
+    if distinct.size <= num_bins:
+        edges = np.append(distinct, distinct[-1])
+    bins = np.clip(np.searchsorted(edges[:-1], values, side="right") - 1, 0, max(edges.size - 2, 0))
+    filled = np.unique(bins)
+    events = np.bincount(bins, minlength=edges.size)[filled]
+    hits = np.bincount(bins, weights=is_hit, minlength=edges.size)[filled].astype(np.int64)
+    order = np.argsort(bins, kind="stable")
+    centres = [np.median(part) for part in np.split(values[order], np.cumsum(events)[:-1])]
+    low, high = wilson_interval(hits, events)
+    tops = edges[np.minimum(filled + 1, edges.size - 1)]
+    columns = (edges[filled], tops, centres, events, hits, hits / events, low, high)
+    return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
+
+
+def recall_curves(
+    covariates: Mapping[str, NDArray[np.floating]],
+    is_hit: NDArray[np.bool_],
+    events_of_units: Mapping[int, NDArray[np.int64]],
+) -> pd.DataFrame:
+    """Recall curves for all units together, and for each.
+
+    Parameters
+    ----------
+    covariates : mapping of str to numpy.ndarray, shape (num_events,)
+    is_hit : numpy.ndarray of bool, shape (num_events,)
+    events_of_units : mapping of int to numpy.ndarray of int64
+        Indices of each unit's events, by label.
+    """
+    parts = []
+    for name, values in covariates.items():
+        parts.append(_labelled(recall_curve(values, is_hit), name, None))
+        for label, which in events_of_units.items():
+            parts.append(_labelled(recall_curve(values[which], is_hit[which]), name, label))
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else parts[0]
+
+
+def _labelled(curve: pd.DataFrame, covariate: str, label: int | None) -> pd.DataFrame:
+    labels = pd.Series(pd.array([label] * len(curve), dtype="Int64"))
+    curve.insert(0, "covariate", pd.Series([covariate] * len(curve), dtype=object))
+    curve.insert(1, "new_unit", labels)
+    return curve
