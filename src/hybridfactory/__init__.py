@@ -9,24 +9,29 @@ if TYPE_CHECKING:
     from hybridfactory.ground_truth.run import HybridRun, load
     from hybridfactory.parameters import Parameters, load_parameters
     from hybridfactory.pipeline.generate import GenerateResult, generate
+    from hybridfactory.pipeline.plot import PlotResult, plot
 
 __all__ = [
     "GenerateResult",
     "HybridRun",
     "Parameters",
+    "PlotResult",
     "__version__",
     "generate",
     "load",
     "load_parameters",
+    "plot",
 ]
 
 _HOMES = {
     "GenerateResult": "hybridfactory.pipeline.generate",
     "HybridRun": "hybridfactory.ground_truth.run",
     "Parameters": "hybridfactory.parameters",
+    "PlotResult": "hybridfactory.pipeline.plot",
     "generate": "hybridfactory.pipeline.generate",
     "load": "hybridfactory.ground_truth.run",
     "load_parameters": "hybridfactory.parameters",
+    "plot": "hybridfactory.pipeline.plot",
 }
 
 

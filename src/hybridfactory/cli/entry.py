@@ -11,6 +11,7 @@ from hybridfactory.cli.failures import EXIT_READER_GONE, exit_code_and_message
 from hybridfactory.cli.generate import generate
 from hybridfactory.cli.group import SuggestingGroup
 from hybridfactory.cli.interruption import Interrupted, stop_signals_raise
+from hybridfactory.cli.plot import plot
 from hybridfactory.cli.streams import never_fail_on_encoding, redirect_abandoned_streams
 
 __all__ = ["hybridfactory", "main"]
@@ -61,7 +62,7 @@ def hybridfactory(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (generate, demo):
+for command in (generate, demo, plot):
     hybridfactory.add_command(command)
 
 

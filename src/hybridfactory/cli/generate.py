@@ -13,6 +13,7 @@ EXAMPLES = """\b
 Examples:
   hybridfactory generate
   hybridfactory generate experiment/params.toml
+  hybridfactory generate params.py --report
   hybridfactory generate params.py --json > summary.json
 """
 
@@ -21,7 +22,8 @@ Examples:
 @click.argument("params", type=click.Path(path_type=Path), default=Path("params.py"))
 @click.option("--silent", is_flag=True, help="Print nothing unless the run fails.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
-def generate(params: Path, silent: bool, as_json: bool) -> None:
+@click.option("--report", is_flag=True, help="Draw figures/ and write report.html too.")
+def generate(params: Path, silent: bool, as_json: bool, report: bool) -> None:
     """Make a hybrid recording and its ground truth.
 
     PARAMS is a parameter file (.py or .toml), or a folder that holds a params.py or params.toml. Default:
@@ -33,10 +35,10 @@ def generate(params: Path, silent: bool, as_json: bool) -> None:
     """
     if silent and as_json:
         raise click.UsageError("--silent and --json exclude each other", click.get_current_context())
-    generate_and_report(params, silent=silent, as_json=as_json)
+    generate_and_report(params, silent=silent, as_json=as_json, report=report)
 
 
-def generate_and_report(params: Path, *, silent: bool, as_json: bool = False) -> None:
+def generate_and_report(params: Path, *, silent: bool, as_json: bool = False, report: bool = False) -> None:
     """Run the library's generate on a parameter file, and print what came of it.
 
     Parameters
@@ -47,18 +49,27 @@ def generate_and_report(params: Path, *, silent: bool, as_json: bool = False) ->
         Print nothing.
     as_json : bool
         Print the summary for machines.
+    report : bool
+        Draw the run's figures and write its page too.
     """
+    if report:
+        from hybridfactory.report.extra import require_report_extra
+
+        require_report_extra("generate --report")
     with reporting(silent=silent) as reporter:
         from hybridfactory.pipeline.generate import generate as make_hybrid
 
         result = make_hybrid(params, progress=reporter.progress)
         for warning in result.warnings:
             reporter.warn(warning)
-    if silent:
-        return
-    from hybridfactory.cli.summary import print_summary, summary_as_json
+    if not silent:
+        from hybridfactory.cli.summary import print_summary, summary_as_json
 
-    if as_json:
-        click.echo(summary_as_json(result))
-    else:
-        print_summary(result)
+        if as_json:
+            click.echo(summary_as_json(result))
+        else:
+            print_summary(result)
+    if report:
+        from hybridfactory.cli.plot import plot_and_report
+
+        plot_and_report(result.output_directory, None, report=True, silent=silent, quiet=as_json)

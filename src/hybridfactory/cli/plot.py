@@ -1,0 +1,61 @@
+"""``hybridfactory plot``."""
+
+from pathlib import Path
+
+import click
+
+from hybridfactory.cli.reporting import reporting
+
+__all__ = ["plot", "plot_and_report"]
+
+
+EXAMPLES = """\b
+Examples:
+  hybridfactory plot hybridfactory-demo/hybrid
+  hybridfactory plot run1-hybrid --report
+  hybridfactory plot run1-hybrid --output pictures
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("run_folder", type=click.Path(path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), help="Folder to write to. Default: the run's folder.")
+@click.option("--report", is_flag=True, help="Write report.html too.")
+@click.option("--silent", is_flag=True, help="Print nothing unless it fails.")
+def plot(run_folder: Path, output: Path | None, report: bool, silent: bool) -> None:
+    """Draw every injected unit beside its donor.
+
+    RUN_FOLDER is the output folder of a finished run. Waveforms over the probe, single spikes, amplitudes over
+    time and intervals go to figures/ in it, as PNG and SVG, with everything drawn as CSV. The run itself is
+    only read.
+    """
+    plot_and_report(run_folder, output, report=report, silent=silent)
+
+
+def plot_and_report(
+    run_folder: Path, output: Path | None, *, report: bool, silent: bool, quiet: bool = False
+) -> None:
+    """Draw a run's figures, and print where they are.
+
+    Parameters
+    ----------
+    run_folder : pathlib.Path
+        Folder of a finished run.
+    output : pathlib.Path or None
+        Where to write; None for the run's folder.
+    report : bool
+        Write the page too.
+    silent : bool
+        Print nothing.
+    quiet : bool
+        Print no result: standard output belongs to a machine.
+    """
+    with reporting(silent=silent) as reporter:
+        from hybridfactory.pipeline.plot import plot as draw
+
+        result = draw(run_folder, output, report=report, progress=reporter.progress)
+    if silent or quiet:
+        return
+    click.echo(f"Figures: {result.figures[0].parent}")
+    if result.report is not None:
+        click.echo(f"Report: {result.report}")

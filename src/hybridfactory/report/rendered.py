@@ -1,0 +1,103 @@
+"""Source and hybrid of a finished run as flat recordings that snippets can be read from."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridfactory.errors import MissingFileError, RecordingError
+from hybridfactory.ground_truth.manifest import Manifest
+from hybridfactory.injection.render import render
+from hybridfactory.injection.script import InjectionScript, load_script
+from hybridfactory.recording.flat import FlatFile, FlatReader, FlatRecording
+
+__all__ = ["RenderedRecording", "open_source_and_hybrid"]
+
+
+@dataclass(frozen=True)
+class RenderedRecording(FlatRecording):
+    """A recording whose files are the source's, and whose samples are the hybrid's.
+
+    Parameters
+    ----------
+    script : InjectionScript
+    """
+
+    script: InjectionScript
+
+    @contextmanager
+    def reader(self) -> Iterator[FlatReader]:
+        """Open the source's files for reading, for as long as the context lasts."""
+        with super().reader() as plain:
+            yield _RenderingReader(self, plain.descriptors, self.script)
+
+
+@dataclass(frozen=True)
+class _RenderingReader(FlatReader):
+    script: InjectionScript
+
+    def read_timeline(self, start: int, stop: int) -> NDArray[np.generic]:
+        """Render timeline samples [start, stop), which must lie in one file; shape (stop - start, num_rows)."""
+        return render(super().read_timeline(start, stop), start, self.script)
+
+
+def open_source_and_hybrid(manifest: Manifest) -> tuple[FlatRecording, FlatRecording, str]:
+    """Open the recordings of a finished run.
+
+    The hybrid is rendered from the source. Where a source file is gone, both are read from the hybrid files:
+    but for the injected events, the source is in them.
+
+    Parameters
+    ----------
+    manifest : Manifest
+
+    Returns
+    -------
+    source, hybrid : FlatRecording
+    note : str
+        What the reader of a figure should know about them; empty mostly.
+
+    Raises
+    ------
+    MissingFileError
+        If the files of neither are there.
+    RecordingError
+        If a file was changed after the run.
+    """
+    paths = [Path(item["path"]) for item in manifest.content["sources"]]
+    missing = [path for path in paths if not path.is_file()]
+    if not missing:
+        source = _flat(manifest, paths)
+        if not manifest.is_of(source):
+            raise RecordingError(
+                f"{manifest.folder}: its source {paths[0]} was changed after the run, so that the spikes are no "
+                "longer where the run found them: run 'hybridfactory generate' again"
+            )
+        script = load_script(manifest.paths.script)
+        stated = (source.files, source.dtype, source.num_rows, source.sampling_frequency)
+        return source, RenderedRecording(*stated, script), ""
+    if not all(path.is_file() for path in manifest.target_paths):
+        raise MissingFileError(
+            f"source file {missing[0]} is gone, and so is the hybrid in {manifest.folder}: put one of them back"
+        )
+    if not manifest.targets_are_untouched():
+        raise RecordingError(
+            f"source file {missing[0]} is gone, and the hybrid in {manifest.folder} was changed after the run: put "
+            "the source back"
+        )
+    hybrid = _flat(manifest, manifest.target_paths)
+    return hybrid, hybrid, f"The source file {missing[0].name} is gone: donor spikes were read from the hybrid."
+
+
+def _flat(manifest: Manifest, paths: "list[Path] | tuple[Path, ...]") -> FlatRecording:
+    stated, sources = manifest.content["recording"], manifest.content["sources"]
+    files = tuple(
+        FlatFile(path, int(item["start_sample"]), int(item["num_samples"]))
+        for path, item in zip(paths, sources, strict=True)
+    )
+    return FlatRecording(
+        files, np.dtype(stated["dtype"]), int(stated["num_rows"]), float(stated["sampling_frequency"])
+    )
