@@ -10,17 +10,22 @@ if TYPE_CHECKING:
     from hybridfactory.parameters import Parameters, load_parameters
     from hybridfactory.pipeline.generate import GenerateResult, generate
     from hybridfactory.pipeline.plot import PlotResult, plot
+    from hybridfactory.pipeline.validate import validate
+    from hybridfactory.validation.result import SorterResult, ValidationResult
 
 __all__ = [
     "GenerateResult",
     "HybridRun",
     "Parameters",
     "PlotResult",
+    "SorterResult",
+    "ValidationResult",
     "__version__",
     "generate",
     "load",
     "load_parameters",
     "plot",
+    "validate",
 ]
 
 _HOMES = {
@@ -28,10 +33,13 @@ _HOMES = {
     "HybridRun": "hybridfactory.ground_truth.run",
     "Parameters": "hybridfactory.parameters",
     "PlotResult": "hybridfactory.pipeline.plot",
+    "SorterResult": "hybridfactory.validation.result",
+    "ValidationResult": "hybridfactory.validation.result",
     "generate": "hybridfactory.pipeline.generate",
     "load": "hybridfactory.ground_truth.run",
     "load_parameters": "hybridfactory.parameters",
     "plot": "hybridfactory.pipeline.plot",
+    "validate": "hybridfactory.pipeline.validate",
 }
 
 

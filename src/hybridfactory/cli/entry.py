@@ -13,6 +13,7 @@ from hybridfactory.cli.group import SuggestingGroup
 from hybridfactory.cli.interruption import Interrupted, stop_signals_raise
 from hybridfactory.cli.plot import plot
 from hybridfactory.cli.streams import never_fail_on_encoding, redirect_abandoned_streams
+from hybridfactory.cli.validate import validate
 
 __all__ = ["hybridfactory", "main"]
 
@@ -62,7 +63,7 @@ def hybridfactory(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (generate, demo, plot):
+for command in (generate, demo, plot, validate):
     hybridfactory.add_command(command)
 
 

@@ -33,8 +33,8 @@ __all__ = ["validate"]
 
 MAX_DELTA_TIME_MS = 10.0
 UNFIT_FOR_NAMES = re.compile(r"[\x00-\x1f/\\:*?\"<>|]")
-INNER_NAMES = ("sorter_output", "rez", "rez2", "params", "phy", "sorting", "sorted")
-"""File and folder names that say nothing: the folder around them is more telling."""
+INNER_NAMES = ("sorter_output", "rez", "rez2", "params")
+"""Names that every sorting has: the folder around it is more telling."""
 
 
 def validate(

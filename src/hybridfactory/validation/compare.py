@@ -17,7 +17,14 @@ from hybridfactory.validation.attribution import (
 )
 from hybridfactory.validation.greedy import Piece, merge_greedily
 from hybridfactory.validation.lag import Lag, estimate_lag
-from hybridfactory.validation.matching import Matching, associated, count_matches, match_units, samples_of_delta
+from hybridfactory.validation.matching import (
+    Matching,
+    associated,
+    count_matches,
+    match_best,
+    match_units,
+    samples_of_delta,
+)
 from hybridfactory.validation.spikes import Spikes
 from hybridfactory.validation.tested import Tested
 from hybridfactory.validation.truth import Natives, Truth
@@ -38,8 +45,10 @@ class Comparison:
         The found spikes with the lag taken off.
     lag, native_lag : Lag
         Against the injected and the native spikes.
-    matching, native_matching : Matching
-        Of the injected and the native units with the found ones.
+    matching : Matching
+        Of the injected units with the found ones.
+    native_best : pandas.DataFrame
+        Best matches of the native units; see `Matching.best`.
     matches : numpy.ndarray of int64, shape (num_injected,)
         Found unit that each injected one is matched with; -1: none.
     pieces : list of list of Piece
@@ -56,7 +65,7 @@ class Comparison:
     lag: Lag
     native_lag: Lag
     matching: Matching
-    native_matching: Matching
+    native_best: pd.DataFrame
     matches: NDArray[np.int64]
     pieces: list[list[Piece]]
     assignment: Assignment
@@ -100,7 +109,7 @@ def compare(
     pieces = merge_greedily(truth.spikes, spikes, matching.counts, is_candidate, delta)
     progress(step, 3, NUM_STEPS)
     assignment = assign_events(truth.spikes, spikes, matches, np.where(is_associated, matching.counts, 0), delta)
-    native_lag, native_matching, native_of_spike = _compare_natives(
+    native_lag, native_best, native_of_spike = _compare_natives(
         natives, tested.spikes, assignment.owner, frequency, delta, num_samples
     )
     progress(step, 4, NUM_STEPS)
@@ -110,7 +119,7 @@ def compare(
         lag=lag,
         native_lag=native_lag,
         matching=matching,
-        native_matching=native_matching,
+        native_best=native_best,
         matches=matches,
         pieces=pieces,
         assignment=assignment,
@@ -128,7 +137,7 @@ def _compare_natives(
     frequency: float,
     delta: int,
     num_samples: int,
-) -> tuple[Lag, Matching, NDArray[np.int64]]:
+) -> tuple[Lag, pd.DataFrame, NDArray[np.int64]]:
     """Lag, matching, and the native unit of each found spike that is no injected event.
 
     The native spikes' times are those of the first sorter: its lag may differ from that against the troughs.
@@ -139,4 +148,4 @@ def _compare_natives(
     is_associated = associated(counts, natives.spikes.counts, spikes.counts, delta, num_samples)
     priority = np.where(is_associated, counts, 0).T
     native_of_spike = attribute_to_natives(spikes, natives.spikes, owner, priority, delta)
-    return lag, match_units(natives.spikes, spikes, counts), native_of_spike
+    return lag, match_best(natives.spikes, spikes, counts), native_of_spike

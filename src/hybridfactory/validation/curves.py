@@ -48,25 +48,32 @@ def recall_curve(values: NDArray[np.floating], is_hit: NDArray[np.bool_]) -> pd.
         between them. Fewer where values repeat, and none without values.
     """
     known = np.isfinite(values)
-    values, is_hit = values[known].astype(np.float64), is_hit[known]
-    if not values.size:
+    if not known.any():
         return pd.DataFrame({name: pd.Series(dtype="int64" if name in COUNTS else "float64") for name in COLUMNS})
-    num_bins = int(np.clip(values.size // MIN_EVENTS_PER_BIN, 1, NUM_BINS))
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, num_bins + 1)))
-    # A bin holds its lower edge, the last one also its upper; few distinct values make bins of one value each.
-    distinct = np.unique(values)
-    if distinct.size <= num_bins:
-        edges = np.append(distinct, distinct[-1])
-    bins = np.clip(np.searchsorted(edges[:-1], values, side="right") - 1, 0, max(edges.size - 2, 0))
-    filled = np.unique(bins)
-    events = np.bincount(bins, minlength=edges.size)[filled]
-    hits = np.bincount(bins, weights=is_hit, minlength=edges.size)[filled].astype(np.int64)
-    order = np.argsort(bins, kind="stable")
-    centres = [np.median(part) for part in np.split(values[order], np.cumsum(events)[:-1])]
+    values, is_hit = values[known].astype(np.float64), is_hit[known]
+    order = np.argsort(values)
+    values, is_hit = values[order], is_hit[order]
+    edges = _edges(values)
+    # A bin holds its lower edge; the last one holds its upper edge too.
+    starts = np.searchsorted(values, edges[:-1])
+    stops = np.append(starts[1:], values.size)
+    filled = stops > starts
+    starts, stops = starts[filled], stops[filled]
+    total = np.concatenate([[0], np.cumsum(is_hit)])
+    events, hits = stops - starts, total[stops] - total[starts]
+    centres = (values[(starts + stops - 1) // 2] + values[(starts + stops) // 2]) / 2
     low, high = wilson_interval(hits, events)
-    tops = edges[np.minimum(filled + 1, edges.size - 1)]
-    columns = (edges[filled], tops, centres, events, hits, hits / events, low, high)
+    columns = (edges[:-1][filled], edges[1:][filled], centres, events, hits, hits / events, low, high)
     return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
+
+
+def _edges(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Edges of the bins of sorted values: quantiles, or the values themselves where they are few."""
+    num_bins = int(np.clip(values.size // MIN_EVENTS_PER_BIN, 1, NUM_BINS))
+    distinct = values[np.concatenate([[True], values[1:] > values[:-1]])]
+    if distinct.size <= num_bins:
+        return np.append(distinct, distinct[-1])
+    return np.unique(np.quantile(values, np.linspace(0, 1, num_bins + 1)))
 
 
 def recall_curves(

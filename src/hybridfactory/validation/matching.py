@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hybridfactory.validation.spikes import Spikes
 
-__all__ = ["Matching", "associated", "count_matches", "match_units", "samples_of_delta"]
+__all__ = ["Matching", "associated", "count_matches", "match_best", "match_units", "samples_of_delta"]
 
 MATCH_SCORE = 0.5
 CHANCE_SCORE = 0.1
@@ -28,15 +28,12 @@ class Matching:
     ----------
     counts : numpy.ndarray of int64, shape (num_true, num_found)
         Coincidences.
-    agreement : numpy.ndarray of float64, shape (num_true, num_found)
-        Coincidences / (true + found - coincidences).
     hungarian, best : pandas.DataFrame
         One row per true unit: ``unit`` (index of the found unit, -1: none), ``num_tested``, ``tp``, ``fn``, ``fp``
         and the columns of `PERFORMANCE`.
     """
 
     counts: NDArray[np.int64]
-    agreement: NDArray[np.float64]
     hungarian: pd.DataFrame
     best: pd.DataFrame
 
@@ -108,10 +105,22 @@ def match_units(true: Spikes, found: Spikes, counts: NDArray[np.int64]) -> Match
     best, _ = make_best_match(agreement, CHANCE_SCORE)
     return Matching(
         counts=counts,
-        agreement=agreement.to_numpy(dtype=np.float64),
         hungarian=_perform(true_counts, found_counts, hungarian, table),
         best=_perform(true_counts, found_counts, best, table),
     )
+
+
+def match_best(true: Spikes, found: Spikes, counts: NDArray[np.int64]) -> pd.DataFrame:
+    """Make `Matching.best` alone."""
+    from spikeinterface.comparison.comparisontools import (  # noqa: PLC0415
+        make_agreement_scores_from_count,
+        make_best_match,
+    )
+
+    true_counts, found_counts = pd.Series(true.counts), pd.Series(found.counts)
+    table = pd.DataFrame(counts)
+    best, _ = make_best_match(make_agreement_scores_from_count(table, true_counts, found_counts), CHANCE_SCORE)
+    return _perform(true_counts, found_counts, best, table)
 
 
 def _perform(true_counts: pd.Series, found_counts: pd.Series, match: pd.Series, counts: pd.DataFrame) -> pd.DataFrame:

@@ -230,7 +230,7 @@ def false_positive_tables(
 
 def baseline_table(truth: Truth, natives: Natives, comparison: Comparison) -> pd.DataFrame:
     """Make `SorterResult.baseline`."""
-    best = comparison.native_matching.best
+    best = comparison.native_best
     apart = distances_um(natives.positions_um, truth.positions_um)
     known = ~np.isnan(apart).all(axis=1)
     nearest = np.full(natives.labels.size, np.nan)
