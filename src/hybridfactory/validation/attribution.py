@@ -52,9 +52,8 @@ def assign_events(
     is_hit = spikes >= 0
     taken = np.zeros(found.num_spikes, dtype=np.bool_)
     taken[spikes[is_hit]] = True
-    others = choose_near(
-        true.places, true.units, ~is_hit, found.places, found.units, priority.astype(np.float32), delta, taken
-    )
+    ranks = np.ascontiguousarray(priority, dtype=np.float32)
+    others = choose_near(true.places, true.units, ~is_hit, found.places, found.units, ranks, delta, taken)
     spikes = np.where(is_hit, spikes, others)
     owner = np.full(found.num_spikes, -1, dtype=np.int32)
     assigned = spikes >= 0
@@ -170,10 +169,11 @@ def attribute_to_natives(
         Index of the native unit; -1: none.
     """
     taken = np.zeros(natives.num_spikes, dtype=np.bool_)
-    chosen = choose_near(
-        found.places, found.units, owner < 0, natives.places, natives.units, priority.astype(np.float32), delta, taken
-    )
-    return np.where(chosen >= 0, natives.units[chosen], -1).astype(np.int64)
+    ranks = np.ascontiguousarray(priority, dtype=np.float32)
+    chosen = choose_near(found.places, found.units, owner < 0, natives.places, natives.units, ranks, delta, taken)
+    result = np.full(found.num_spikes, -1, dtype=np.int64)
+    result[chosen >= 0] = natives.units[chosen[chosen >= 0]]
+    return result
 
 
 def find_merges(
