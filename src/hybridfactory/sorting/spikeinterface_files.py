@@ -150,10 +150,15 @@ def _from_npz(path: Path) -> Any:
 
 
 def _from_zarr(path: Path) -> Any:
-    from spikeinterface.core import ZarrSortingExtractor  # noqa: PLC0415
+    from spikeinterface.core.zarrextractors import ZarrSortingExtractor  # noqa: PLC0415
 
     # A SortingAnalyzer keeps its sorting in a group; its recording, which may be a pickle, is left alone.
-    return ZarrSortingExtractor(path, zarr_group="sorting" if (path / "sorting").is_dir() else None)
+    group = "sorting" if (path / "sorting").is_dir() else None
+    for description in (path / (group or ".")).rglob(".zarray"):
+        codecs = json.loads(description.read_bytes()).get("filters") or []
+        if any("pickle" in str(codec.get("id", "")) for codec in codecs):
+            raise SortingError(f"{description.parent}: is a pickle, which may run code; save the sorting again")
+    return ZarrSortingExtractor(path, zarr_group=group)
 
 
 def _refuse_foreign_classes(content: Any, path: Path) -> None:
