@@ -17,6 +17,7 @@ MAX_FIGURE_BYTES = 8_500_000
 """What all figures of a page may weigh, so that it stays below 10 MB with its tables."""
 
 UNKNOWN = "–"
+LONG_TEXT = 28
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ def number(value: Any, digits: int = 0, *, sign: bool = False) -> str:
 def cell(value: Any, digits: int | None = None, *, href: str = "", tone: str = "", sign: bool = False) -> Cell:
     """Make a cell of a number (with `digits` given) or of text."""
     if digits is None:
-        return Cell(str(value), str(value), href, tone)
+        text = str(value)
+        return Cell(text, text, href, f"{tone} long".strip() if len(text) > LONG_TEXT else tone)
     known = value is not None and value is not pd.NA and math.isfinite(value)
     return Cell(number(value, digits, sign=sign), f"{float(value):.9g}" if known else "", href, tone)
 

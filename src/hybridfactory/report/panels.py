@@ -3,32 +3,13 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from numpy.typing import NDArray
 
+from hybridfactory.report.at_sites import draw_at_sites, draw_baselines, draw_scale_bars, pitch
 from hybridfactory.report.intervals import INTERVAL_EDGES_MS, count_intervals
 from hybridfactory.report.measure import Place, UnitView, ViewOfRun
-from hybridfactory.report.style import DONOR, INJECTED, INK, MUTED, SITE
+from hybridfactory.report.style import DONOR, INJECTED, INK, MUTED, legend_above
 
-__all__ = ["draw_amplitudes", "draw_intervals", "draw_single_spikes", "draw_waveforms", "pitch"]
-
-SCALE_BAR_MS = 1.0
-
-
-def pitch(along: NDArray[np.float64], across: NDArray[np.float64], otherwise: float) -> float:
-    """Distance between neighbouring sites of one line, the smallest there is.
-
-    Parameters
-    ----------
-    along : numpy.ndarray of float64, shape (num_sites,)
-        Positions in the direction of the distance, µm.
-    across : numpy.ndarray of float64, shape (num_sites,)
-        Positions in the other direction; sites within 1 µm of each other share a line.
-    otherwise : float
-        What stands for it where no line has two sites.
-    """
-    gaps = np.abs(along[:, None] - along)[np.abs(across[:, None] - across) <= 1.0]
-    gaps = gaps[gaps > 1.0]
-    return float(gaps.min()) if gaps.size else otherwise
+__all__ = ["draw_amplitudes", "draw_intervals", "draw_single_spikes", "draw_waveforms"]
 
 
 def draw_waveforms(left: Axes, right: Axes, view: ViewOfRun, unit: UnitView) -> None:
@@ -42,7 +23,8 @@ def draw_waveforms(left: Axes, right: Axes, view: ViewOfRun, unit: UnitView) -> 
     titles = (f"donor: unit {unit.donor.label}", f"injected: unit {unit.injected.label}")
     around = []
     for axes, place, colour, title in zip((left, right), both, (DONOR, INJECTED), titles, strict=True):
-        lines = _draw_at_sites(axes, place, width, height, colour)
+        draw_baselines(axes, place.positions_um, width)
+        lines = draw_at_sites(axes, place.mean, place.positions_um, width, height, colour)
         around.append(lines.reshape(-1, 2) - place.positions_um[0])
         axes.set_title(title, color=colour)
         axes.set_xlabel("x (µm)")
@@ -54,48 +36,7 @@ def draw_waveforms(left: Axes, right: Axes, view: ViewOfRun, unit: UnitView) -> 
         axes.set_xlim(x + low[0] - 0.1 * width, x + high[0] + 0.1 * width)
         axes.set_ylim(y + low[1] - 0.6 * tall, y + high[1] + 0.1 * tall)
     left.set_ylabel("y, along the probe (µm)")
-    _draw_scale_bars(right, view, width, height, largest)
-
-
-def _draw_at_sites(axes: Axes, place: Place, width: float, height: float, colour: str) -> NDArray[np.float64]:
-    """Draw a line through each site, and on it the mean; `height` is µm per unit of value."""
-    x, y = place.positions_um.T
-    across = np.linspace(-0.5, 0.5, len(place.mean)) * width
-    lines = np.stack([x[:, None] + across, np.repeat(y[:, None], across.size, axis=1)], axis=2)
-    axes.add_collection(LineCollection(list(lines[:, [0, -1]]), colors=SITE, linewidths=0.6))
-    lines[:, :, 1] += height * place.mean.T
-    widths = [1.6] + [1.1] * (x.size - 1)
-    axes.add_collection(LineCollection(list(lines), colors=colour, linewidths=widths))
-    return lines
-
-
-def _draw_scale_bars(axes: Axes, view: ViewOfRun, width: float, height: float, largest: float) -> None:
-    span_ms = float(view.times_ms[-1] - view.times_ms[0])
-    value = _round_number(largest / 2)
-    x_stop, y_start = axes.get_xlim()[1], axes.get_ylim()[0]
-    across, up = width * min(SCALE_BAR_MS / span_ms, 1.0), height * value
-    right = x_stop - 0.06 * (x_stop - axes.get_xlim()[0])
-    bottom = y_start + 0.05 * (axes.get_ylim()[1] - y_start)
-    axes.plot([right - across, right, right], [bottom, bottom, bottom + up], color=INK, linewidth=1.0)
-    shown_ms = min(SCALE_BAR_MS, span_ms)
-    text = f"{value:g} {view.unit_of_value}\n{shown_ms:.3g} ms"
-    axes.annotate(
-        text,
-        (right - across, bottom),
-        xytext=(-4, 0),
-        textcoords="offset points",
-        ha="right",
-        va="bottom",
-        fontsize=7.5,
-    )
-
-
-def _round_number(value: float) -> float:
-    """1, 2 or 5 times a power of ten, at most `value`."""
-    if value <= 0:
-        return 1.0
-    power = 10.0 ** np.floor(np.log10(value))
-    return float(max(step for step in (1, 2, 5) if step * power <= value * (1 + 1e-9)) * power)
+    draw_scale_bars(right, view.times_ms, width, height, largest, view.unit_of_value)
 
 
 def draw_single_spikes(left: Axes, right: Axes, view: ViewOfRun, unit: UnitView) -> None:
@@ -145,25 +86,12 @@ def draw_amplitudes(axes: Axes, view: ViewOfRun, unit: UnitView) -> None:
     axes.set_title("amplitude", loc="left")
     axes.set_xlabel("time in the recording (s)")
     axes.set_ylabel(f"at the trough ({view.unit_of_value})")
-    _legend_above(axes)
+    legend_above(axes)
 
 
 def _how_many(place: Place) -> str:
     drawn, known = place.drawn_samples.size, place.samples.size
     return f"{drawn:,}" if drawn >= known else f"{drawn:,} of {known:,}"
-
-
-def _legend_above(axes: Axes) -> None:
-    """Put the legend beside the title, where it covers no data."""
-    axes.legend(
-        loc="lower right",
-        bbox_to_anchor=(1.0, 0.98),
-        ncols=3,
-        borderpad=0.1,
-        handletextpad=0.4,
-        columnspacing=1.0,
-        markerscale=2.0,
-    )
 
 
 def draw_intervals(axes: Axes, view: ViewOfRun, unit: UnitView) -> None:
@@ -184,4 +112,4 @@ def draw_intervals(axes: Axes, view: ViewOfRun, unit: UnitView) -> None:
     axes.set_title("intervals", loc="left")
     axes.set_xlabel("time between neighbouring spikes (ms)")
     axes.set_ylabel("share of all (%)")
-    _legend_above(axes)
+    legend_above(axes)

@@ -21,12 +21,15 @@ __all__ = [
     "INK",
     "MISSED",
     "MUTED",
+    "SERIES",
     "SITE",
-    "bare",
     "drawing",
     "inline_svg",
+    "legend_above",
     "new_figure",
     "save",
+    "say_none",
+    "short",
 ]
 
 # Okabe and Ito's colours, which every eye tells apart.
@@ -45,11 +48,23 @@ THEMED = {
     INJECTED: "--injected",
     FOUND: "--found",
     MISSED: "--missed",
+    "#e69f00": "--fifth",
+    "#56b4e9": "--sixth",
     INK: "--ink",
     MUTED: "--muted",
     GRID: "--line",
     SITE: "--site",
 }
+
+SERIES = (
+    (DONOR, "-"),
+    (INJECTED, (0.0, (5.0, 1.5))),
+    (FOUND, "-."),
+    (MISSED, (0.0, (1.5, 1.0))),
+    ("#e69f00", (0.0, (6.0, 1.5, 1.0, 1.5, 1.0, 1.5))),
+    ("#56b4e9", (0.0, (3.0, 3.0))),
+)
+"""Colour and line style of things that are compared; more are not told apart."""
 
 STYLE = {
     "svg.hashsalt": "hybridfactory",
@@ -81,6 +96,7 @@ STYLE = {
 }
 
 FILE_DPI = 150
+LONGEST_NAME = 18
 PAGE_DPI = 130
 
 
@@ -98,12 +114,30 @@ def new_figure(width_in: float, height_in: float) -> Figure:
     return figure
 
 
-def bare(axes: Axes) -> None:
-    """Leave nothing of the axes but what is drawn in them."""
+def say_none(axes: Axes, why: str) -> None:
+    """Say in an empty panel why it is empty."""
+    axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=MUTED)
     axes.set_xticks([])
     axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+
+
+def short(name: object) -> str:
+    """Text of a name that others have given, cut to what fits into a figure and its font."""
+    text = str(name).encode("ascii", "replace").decode()
+    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
+
+
+def legend_above(axes: Axes) -> None:
+    """Put the legend beside the title, where it covers no data."""
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.0, 0.98),
+        ncols=3,
+        borderpad=0.1,
+        handletextpad=0.4,
+        columnspacing=1.0,
+        markerscale=2.0,
+    )
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:

@@ -1,0 +1,110 @@
+"""Recall against what surrounds an event, with its confidence band."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hybridfactory.report.style import SERIES, new_figure, say_none, short
+from hybridfactory.validation.result import SorterResult
+
+__all__ = ["COVARIATES", "draw_recall", "recall_figure", "recall_page_figures", "series"]
+
+COVARIATES: Mapping[str, str] = MappingProxyType(
+    {
+        "snr": "SNR of the event",
+        "local_rate_hz": "unit's own rate around it (Hz)",
+        "other_time_ms": "time to the nearest other spike (ms)",
+        "other_distance_um": "distance of that spike's unit (µm)",
+        "depth_um": "y of the unit's centre (µm)",
+        "time_s": "time in the recording (s)",
+    }
+)
+"""What recall is drawn against: name in the tables → label of the axis."""
+
+WIDE_RANGE = 50
+BAND_ALPHA = 0.18
+
+Series = tuple[SorterResult, str, Any]
+
+
+def series(sorters: Sequence[SorterResult]) -> list[Series]:
+    """Give each sorter a colour and a line style; there are as many pairs as colours."""
+    return [(sorter, *look) for sorter, look in zip(sorters, SERIES, strict=False)]
+
+
+def draw_recall(axes: Axes, drawn: Sequence[Series], covariate: str, new_unit: int | None = None) -> None:
+    """Draw recall in bins of a covariate, each at its median, with the 95 % band of every sorter.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    drawn : sequence of (SorterResult, colour, line style)
+    covariate : str
+        One of `COVARIATES`.
+    new_unit : int, optional
+        Injected label; by default all units together.
+    """
+    curves = [_curve(sorter, covariate, new_unit) for sorter, _, _ in drawn]
+    axes.set_xlabel(COVARIATES[covariate])
+    axes.set_ylabel("recall")
+    axes.set_ylim(-0.03, 1.03)
+    axes.set_yticks([0, 0.5, 1])
+    if all(curve.empty for curve in curves):
+        say_none(axes, "not known for these events")
+        return
+    for curve, (sorter, colour, dashes) in zip(curves, drawn, strict=True):
+        if curve.empty:
+            continue
+        at, recall = curve["centre"].to_numpy(), curve["recall"].to_numpy()
+        low, high = curve["recall_low"].to_numpy(), curve["recall_high"].to_numpy()
+        label = short(sorter.name)
+        axes.plot(at, recall, color=colour, linestyle=dashes, marker="o", markersize=2.6, linewidth=1.2, label=label)
+        if len(curve) > 1:
+            axes.fill_between(at, low, high, color=colour, alpha=BAND_ALPHA, linewidth=0)
+        else:
+            axes.errorbar(at, recall, yerr=[recall - low, high - recall], color=colour, linewidth=1.0, capsize=2)
+    if covariate == "other_time_ms":
+        _wide_ranges_by_decades(axes, np.concatenate([curve["centre"].to_numpy() for curve in curves]))
+
+
+def _curve(sorter: SorterResult, covariate: str, new_unit: int | None) -> pd.DataFrame:
+    curves = sorter.recall_curves
+    mine = curves["new_unit"].isna() if new_unit is None else (curves["new_unit"] == new_unit).fillna(False)
+    return curves[(curves["covariate"] == covariate) & mine.to_numpy(dtype=bool)].sort_values("centre")
+
+
+def _wide_ranges_by_decades(axes: Axes, values: np.ndarray) -> None:
+    smallest = values[values > 0].min(initial=np.inf)
+    if np.isfinite(smallest) and values.max() > WIDE_RANGE * smallest:
+        axes.set_xscale("symlog", linthresh=float(10 ** np.ceil(np.log10(smallest))))
+        axes.set_xlim(left=min(0.0, float(values.min())))
+        axes.xaxis.set_major_formatter("{x:g}")
+
+
+def recall_figure(sorters: Sequence[SorterResult]) -> Figure:
+    """Draw recall of all units together against every covariate."""
+    figure = new_figure(10.0, 5.2)
+    drawn = series(sorters)
+    for index, covariate in enumerate(COVARIATES, start=1):
+        axes = figure.add_subplot(2, 3, index)
+        draw_recall(axes, drawn, covariate)
+    figure.suptitle("Recall of all injected units together, with its 95 % band", x=0.01, ha="left", fontsize=9)
+    if len(drawn) > 1:
+        lines = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
+        named = [lines[short(sorter.name)] for sorter, _, _ in drawn if short(sorter.name) in lines]
+        figure.legend(handles=named, loc="outside upper right", ncols=len(named))
+    return figure
+
+
+def recall_page_figures(sorters: Sequence[SorterResult]) -> dict[str, Figure]:
+    """Draw the same in narrow figures of their own, by covariate."""
+    figures = {}
+    for covariate in COVARIATES:
+        figures[covariate] = new_figure(3.9, 2.3)
+        draw_recall(figures[covariate].subplots(), series(sorters), covariate)
+    return figures

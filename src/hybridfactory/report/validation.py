@@ -1,0 +1,296 @@
+"""The page that shows a validation: a verdict per sorter, and why; with every figure as a file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from hybridfactory.progress import ProgressCallback, no_progress
+from hybridfactory.report.accuracy_panels import accuracy_by_snr_figure, accuracy_map_figure
+from hybridfactory.report.confusion_map import confusion_figure
+from hybridfactory.report.match_panels import match_figure, match_page_figures
+from hybridfactory.report.page import PageFigure, number, render
+from hybridfactory.report.realism_scores import RealismScore, read_scores
+from hybridfactory.report.recall_panels import recall_figure, recall_page_figures
+from hybridfactory.report.style import SERIES, drawing, inline_svg, save, short
+from hybridfactory.report.validation_tables import (
+    baseline_table,
+    comparison_table,
+    merge_table,
+    missed_table,
+    ranking_table,
+    source_table,
+    unit_table,
+    worst_first,
+)
+from hybridfactory.validation.result import SorterResult, ValidationResult
+
+__all__ = ["write_validation_report"]
+
+MAX_SORTERS = len(SERIES)
+"""Sorters that are shown in full, from the best one."""
+
+MAX_UNIT_FIGURES = 100
+"""Figures of single units, all sorters together; the worst units of each come first."""
+
+MAX_CARD_BYTES = 5_500_000
+"""What the figures of single units may weigh on the page; with all else it stays below 10 MB."""
+
+REASONS = MappingProxyType(
+    {
+        "small": "most are small",
+        "collision": "most collide with another spike",
+        "edge": "most lie at an end of the file",
+        "drifted": "most lie where the unit had drifted or was lost",
+        "other": "for most, none of the reasons that are checked holds",
+    }
+)
+
+REPORT_NAME = "report.html"
+
+
+def write_validation_report(
+    result: ValidationResult, folder: Path, *, progress: ProgressCallback = no_progress
+) -> list[Path]:
+    """Draw a validation, and write a self-contained page that stays below 10 MB whatever was compared.
+
+    Shown in full are the six best sorters. Of each, the units that were found worst have figures of their own, up
+    to 100 for all sorters together, and as many of these on the page as fit. What is left out is named there; the
+    tables that a validation writes hold everything.
+
+    Parameters
+    ----------
+    result : ValidationResult
+    folder : pathlib.Path
+        An existing folder.
+    progress : callable, optional
+        Called with (step, done, total) as the work goes on.
+
+    Returns
+    -------
+    list of pathlib.Path
+        What was written: ``report.html``, then for each figure a PNG and an SVG. All names are plain: the files
+        lie in `folder` itself.
+    """
+    names = result.ranking["sorter"].tolist()[:MAX_SORTERS]
+    sorters = [result.sorter(name) for name in names]
+    scores = read_scores(result.realism)
+    units_each = MAX_UNIT_FIGURES // max(len(sorters), 1)
+    written: list[Path] = []
+    with drawing():
+        written += save(recall_figure(sorters), folder / "recall_curves")
+        written += save(accuracy_by_snr_figure(sorters), folder / "accuracy_by_snr")
+        for sorter in sorters:
+            written += save(
+                accuracy_map_figure(result, sorter, f"{short(sorter.name)}: injected units"),
+                folder / f"accuracy_map-{sorter.name}",
+            )
+            written += save(
+                confusion_figure(sorter.confusion, f"{short(sorter.name)}: where the events went (%)"),
+                folder / f"confusion-{sorter.name}",
+            )
+        cards = _Cards(result, scores, folder, units_each * len(sorters), progress)
+        sections = [_section(result, sorter, index, cards, units_each) for index, sorter in enumerate(sorters)]
+        recall = [
+            PageFigure(inline_svg(figure, f"recall-{index}", f"Recall of all units together against {covariate}"))
+            for index, (covariate, figure) in enumerate(recall_page_figures(sorters).items())
+        ]
+        by_snr = inline_svg(accuracy_by_snr_figure(sorters), "snr", "Accuracy of each injected unit against its SNR")
+    anchors = {section["name"]: f"#{section['anchor']}" for section in sections}
+    html = render(
+        "validation.html.j2",
+        session_name=result.session_name,
+        summary=_summary(result),
+        method=_method(result),
+        verdicts=[sorter.verdict for sorter in sorters],
+        left_out=result.ranking["sorter"].tolist()[MAX_SORTERS:],
+        facts=_facts(result, scores),
+        ranking=ranking_table(result, anchors),
+        comparison=comparison_table(result, names, scores),
+        by_snr=PageFigure(by_snr, "Each injected unit; dotted: accuracy 0.8, at which a unit counts as found."),
+        recall=recall,
+        legend=[sorter.name for sorter in sorters],
+        realism_note=_realism_note(scores),
+        notes=result.notes,
+        sections=sections,
+    )
+    report = folder / REPORT_NAME
+    report.write_text(html, encoding="utf-8")
+    return [report, *written, *cards.written]
+
+
+def _summary(result: ValidationResult) -> str:
+    units, sorters = len(result.truth_units), len(result.sorters)
+    events = int(result.truth_units["events"].sum())
+    return (
+        f"{sorters} sorting{'s' * (sorters != 1)} against {events:,} true events of {units} injected "
+        f"unit{'s' * (units != 1)} in {number(result.duration_s, 0)} s."
+    )
+
+
+def _method(result: ValidationResult) -> str:
+    return (
+        f"A found spike matches a true event if they are at most {result.delta_time_ms:g} ms apart, once the "
+        "sorter's constant lag is taken off. Accuracy is hits / (hits + missed + false). Other spikes count as "
+        "false only where they lie in a unit that was matched with an injected one."
+    )
+
+
+def _facts(result: ValidationResult, scores: Mapping[int, RealismScore]) -> list[dict[str, str]]:
+    best = result.ranking.iloc[0]
+    known = [score.auc for score in scores.values() if score.auc is not None]
+    of_best = f"{best['sorter']}" if len(result.sorters) > 1 else "accuracy ≥ 0.8"
+    worst = f"worst {number(max(known), 2)}; 0.5 is as good as real" if known else "see below the table"
+    return [
+        {"name": "Units found", "value": f"{best['found']} of {best['units']}", "more": of_best},
+        {"name": "Median accuracy", "value": number(best["median_accuracy"], 2), "more": ""},
+        {"name": "Median recall", "value": number(best["median_recall"], 2), "more": ""},
+        {"name": "Median precision", "value": number(best["median_precision"], 2), "more": ""},
+        {
+            "name": "Realism, median AUC",
+            "value": number(float(np.median(known)), 2) if known else "not measured",
+            "more": worst,
+        },
+    ]
+
+
+def _realism_note(scores: Mapping[int, RealismScore]) -> str:
+    if scores:
+        return (
+            "Realism AUC: how well the best of three classifiers tells the unit's injected events from real ones. "
+            "0.5 is no better than chance; where it is high, the sorter may have met spikes unlike real ones."
+        )
+    return (
+        "Realism scores of the run were not measured. Run “hybridfactory realism” on the run's folder, and validate "
+        "again."
+    )
+
+
+def _section(
+    result: ValidationResult, sorter: SorterResult, index: int, cards: "_Cards", most: int
+) -> dict[str, Any]:
+    """All that the page shows of one sorter."""
+    own_cards = cards.of(sorter, index, most)
+    places = {card["label"]: f"#{card['anchor']}" for card in own_cards if card["figures"]}
+    accuracy = inline_svg(
+        accuracy_map_figure(result, sorter), f"map-{index}", f"{sorter.name}: accuracy of each unit at its place"
+    )
+    confusion = inline_svg(
+        confusion_figure(sorter.confusion), f"confusion-{index}", f"{sorter.name}: confusion matrix as a heat map"
+    )
+    baseline = baseline_table(sorter)
+    shown = [card for card in own_cards if card["figures"]]
+    return {
+        "name": sorter.name,
+        "anchor": f"sorter-{index}",
+        "source": sorter.source,
+        "verdict": sorter.verdict,
+        "facts": _sorter_facts(sorter),
+        "notes": sorter.notes,
+        "map": PageFigure(accuracy, "Injected units on the probe, by accuracy."),
+        "confusion": PageFigure(
+            confusion,
+            "Per cent of each injected unit's events by found unit (those with 1 % or more). Bottom: per cent of the "
+            "found unit's spikes that are no injected event.",
+        ),
+        "units": unit_table(sorter, cards.scores, places),
+        "missed": missed_table(sorter),
+        "merges": merge_table(sorter),
+        "sources": source_table(sorter),
+        "baseline": baseline,
+        "cards": shown,
+        "num_files": len(own_cards),
+        "num_units": len(sorter.units),
+    }
+
+
+def _sorter_facts(sorter: SorterResult) -> str:
+    lag = number(sorter.lag_ms, 2, sign=True)
+    return f"{sorter.num_found_units:,} units with {sorter.num_found_spikes:,} spikes, lag {lag} ms"
+
+
+class _Cards:
+    """Draws single units: each as a file, and on the page as long as there is room.
+
+    Parameters
+    ----------
+    result : ValidationResult
+    scores : mapping of int to RealismScore
+    folder : pathlib.Path
+    total : int
+        Most cards to come, for the progress.
+    progress : callable
+    """
+
+    def __init__(
+        self,
+        result: ValidationResult,
+        scores: Mapping[int, RealismScore],
+        folder: Path,
+        total: int,
+        progress: ProgressCallback,
+    ) -> None:
+        self.scores = scores
+        self.written: list[Path] = []
+        self._result = result
+        self._folder = folder
+        self._total = max(min(total, len(result.truth_units) * len(result.sorters)), 1)
+        self._progress = progress
+        self._done = 0
+
+    def of(self, sorter: SorterResult, index: int, most: int) -> list[dict[str, Any]]:
+        """Make the cards of a sorter's worst units; `index` tells its cards from those of others."""
+        left = MAX_CARD_BYTES // min(len(self._result.sorters), MAX_SORTERS)
+        cards = []
+        for unit in worst_first(sorter.units).to_dict("records")[:most]:
+            label = int(unit["new_unit"])
+            figure = match_figure(sorter, label, self._result.amplitude_unit)
+            self.written += save(figure, self._folder / f"unit-{label}-{sorter.name}")
+            figures = self._on_page(sorter, index, label) if left > 0 else []
+            left -= sum(len(picture.svg.encode()) for picture in figures)
+            cards.append(self._card(unit, index, figures if left >= 0 else []))
+            self._done += 1
+            self._progress("drawing units", self._done, self._total)
+        return cards
+
+    def _on_page(self, sorter: SorterResult, index: int, label: int) -> list[PageFigure]:
+        drawn = match_page_figures(sorter, label, self._result.amplitude_unit)
+        return [
+            PageFigure(inline_svg(figure, f"s{index}-u{label}-{place}", f"{sorter.name}, unit {label}: {what}"))
+            for place, (what, figure) in enumerate(drawn.items())
+        ]
+
+    def _card(self, unit: Mapping[Any, Any], index: int, figures: list[PageFigure]) -> dict[str, Any]:
+        label = int(unit["new_unit"])
+        facts = [
+            f"accuracy {number(unit['accuracy'], 2)}",
+            f"precision {number(unit['precision'], 2)}",
+            f"recall {number(unit['recall'], 2)}",
+            f"SNR {number(unit['snr'], 1)}",
+        ]
+        score = self.scores.get(int(unit["true_unit"]))
+        if score is not None and score.auc is not None:
+            facts.append(f"realism AUC {number(score.auc, 2)}")
+        return {
+            "label": label,
+            "anchor": f"s{index}-unit-{label}",
+            "found": "not matched" if unit["found_unit"] is None else f"found as {unit['found_unit']}",
+            "facts": ", ".join(facts),
+            "remarks": _remarks(unit),
+            "figures": figures,
+        }
+
+
+def _remarks(unit: Mapping[Any, Any]) -> list[str]:
+    remarks = []
+    if unit["num_pieces"] > 1:
+        remarks.append(
+            f"Made up of found units {unit['pieces']}; accuracy {number(unit['merged_accuracy'], 2)} merged."
+        )
+    if unit["merged_with"]:
+        remarks.append(f"Its found unit holds {unit['merged_with']} as well.")
+    if unit["missed"]:
+        remarks.append(f"{int(unit['missed']):,} events were missed; {REASONS.get(unit['reason'], unit['reason'])}.")
+    return remarks
