@@ -15,8 +15,6 @@ from hybridfactory.validation.truth import Truth
 __all__ = ["hybrid_recording", "positions_of_rows", "read_run_truth", "unit_bank"]
 
 NUM_BACKGROUND_WINDOWS = 300
-SCALE_OF_MEDIAN = 0.6744897501960817
-"""Median of the absolute value of a standard normal variable."""
 
 
 def hybrid_recording(run: HybridRun) -> FlatRecording | None:
@@ -143,7 +141,8 @@ def _noise(
 ) -> NDArray[np.float64]:
     """Standard deviation of the background on each centre row, counts.
 
-    Measured robustly in windows at random times, their baselines taken off as for the events.
+    The median of the deviations in windows at random times, their baselines taken off as for the events: most
+    windows hold no spike.
     """
     before, after = script.samples_before, script.samples_after
     if recording is not None:
@@ -158,7 +157,7 @@ def _noise(
         if samples.size:
             request = SnippetRequest(samples, rows)
             snippets = remove_baseline(read_snippets(recording, [request], before=before, after=after)[0])
-            deviation = np.median(np.abs(snippets), axis=(0, 1)) / SCALE_OF_MEDIAN
+            deviation = np.median(np.sqrt((snippets.astype(np.float64) ** 2).mean(axis=1)), axis=0)
             return np.asarray(np.maximum(deviation, 1e-9)[np.searchsorted(rows, center_rows)], dtype=np.float64)
     injected = run.units[run.units["new_unit"].notna()].sort_values("new_unit")
     snrs = injected["snr"].to_numpy(dtype=np.float64)
