@@ -178,7 +178,10 @@ def best_scores(
     scores: NDArray[np.float64],
     reach: int,
 ) -> NDArray[np.int64]:
-    """Find for each event the spike within `reach` whose unit has the highest score, of those the nearest; or -1."""
+    """Find for each event the spike within `reach` whose unit scores highest, of those the nearest; -1: none.
+
+    A score of minus infinity is none.
+    """
     result = np.full(places.size, -1, dtype=np.int64)
     start = 0
     for event in range(places.size):
@@ -189,7 +192,7 @@ def best_scores(
         while spike < found_places.size and found_places[spike] <= places[event] + reach:
             score = scores[units[event], found_units[spike]]
             distance = abs(found_places[spike] - places[event])
-            if score > highest or (score == highest and distance < nearest):
+            if score > highest or (score == highest > -np.inf and distance < nearest):
                 result[event], highest, nearest = spike, score, distance
             spike += 1
     return result
