@@ -122,7 +122,7 @@ def library(monkeypatch: pytest.MonkeyPatch, result: ValidationResult) -> Instal
 
 def test_options_are_handed_on(library: Install) -> None:
     asked = library()
-    options = "--output out --name a --name b --delta-time-ms 0.3 --template-score frobenius --templates stored"
+    options = "--output out --name a --name b --delta-time-ms 0.3 --template-score frobenius --no-report"
     code = main(["validate", "run", "x", "y.npz", *options.split(), "--sampling-frequency", "20000", "--silent"])
     assert code == 0
     assert asked[0]["run"] == Path("run")
@@ -131,7 +131,8 @@ def test_options_are_handed_on(library: Install) -> None:
     assert list(asked[0]["names"]) == ["a", "b"]
     assert asked[0]["delta_time_ms"] == 0.3
     assert asked[0]["template_metric"] == "frobenius"
-    assert asked[0]["template_origin"] == "stored"
+    assert asked[0]["template_origin"] == "auto"
+    assert asked[0]["report"] is False
     assert asked[0]["sampling_frequency"] == 20000
 
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Sorted
+from sorted_run import Sorted, compare
 from spikeinterface.core import NumpySorting
 
-import hybridfactory
 from hybridfactory.errors import HybridFactoryError, MissingFileError, OutputError, ParameterError, SortingError
 
 
@@ -44,7 +43,7 @@ SORTINGS: dict[str, tuple[Callable[[Any, Path], Path], type[HybridFactoryError],
 def refuse(error: type[HybridFactoryError], message: str, tmp_path: Path, *arguments: Any, **options: Any) -> None:
     output = tmp_path / "out"
     with pytest.raises(error, match=message) as caught:
-        hybridfactory.validate(*arguments, **({"output_directory": output} | options))
+        compare(*arguments, **({"output_directory": output} | options))
     assert "\n" not in str(caught.value)
     assert not output.exists()
 
@@ -140,9 +139,7 @@ def test_nobody_knows_the_sampling_rate(hybrid: Sorted, perfect: Path, tmp_path:
     shutil.copytree(perfect, silent)
     (silent / "params.py").unlink()
     refuse(ParameterError, "--sampling-frequency", tmp_path, tmp_path / "truth", silent)
-    result = hybridfactory.validate(
-        tmp_path / "truth", silent, sampling_frequency=20_000.0, output_directory=tmp_path / "out"
-    )
+    result = compare(tmp_path / "truth", silent, sampling_frequency=20_000.0, output_directory=tmp_path / "out")
     assert (result.sorters[0].units["accuracy"] == 1).all()
 
 

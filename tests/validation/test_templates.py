@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Sorted, sorted_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from sorted_run import Sorted, compare, sorted_run
 
-import hybridfactory
 from hybridfactory.errors import SortingError
 from hybridfactory.probes import Probe, custom_probe
 from hybridfactory.sorting import StoredTemplates
@@ -208,20 +207,20 @@ def templated(worlds: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[So
 
 def test_stored_templates_of_a_perfect_sorting(templated: tuple[Sorted, Path], tmp_path: Path) -> None:
     hybrid, folder = templated
-    result = hybridfactory.validate(hybrid.folder, folder, output_directory=tmp_path / "out")
+    result = compare(hybrid.folder, folder, output_directory=tmp_path / "out")
     table = result.sorters[0].template_units
     assert set(table["origin"]) == {"stored"}
     assert table["template_unit"].tolist() == table["best_unit"].tolist() == [label - 1 for label in hybrid.injected]
     assert table["score"].to_numpy() == pytest.approx(np.ones(5), abs=1e-4)
     assert table["best_score"].tolist() == table["score"].tolist()
-    frobenius = hybridfactory.validate(
+    frobenius = compare(
         hybrid.folder, folder, output_directory=tmp_path / "out", template_metric="frobenius"
     ).sorters[0]
     assert frobenius.template_units["score"].to_numpy() == pytest.approx(np.zeros(5), abs=0.01)
     assert (frobenius.template_events["score"] >= 0).all()
-    measured = hybridfactory.validate(
-        hybrid.folder, folder, output_directory=tmp_path / "out", template_origin="measured"
-    ).sorters[0]
+    measured = compare(hybrid.folder, folder, output_directory=tmp_path / "out", template_origin="measured").sorters[
+        0
+    ]
     assert set(measured.template_units["origin"]) == {"measured"}
 
 
@@ -232,7 +231,7 @@ def test_a_curated_unit_has_the_mean_of_its_templates(templated: tuple[Sorted, P
     first, second = (label - 1 for label in hybrid.injected[:2])
     clusters[clusters == second] = first
     np.save(tmp_path / "merged" / "spike_clusters.npy", clusters)
-    sorter = hybridfactory.validate(hybrid.folder, tmp_path / "merged", output_directory=tmp_path / "out").sorters[0]
+    sorter = compare(hybrid.folder, tmp_path / "merged", output_directory=tmp_path / "out").sorters[0]
     table = sorter.template_units.set_index("new_unit")
     assert table.loc[hybrid.injected[:2], "template_unit"].tolist() == [first, first]
     assert (table.loc[hybrid.injected[:2], "score"] < 0.95).all()
@@ -249,6 +248,6 @@ def test_a_sorting_of_another_probe_is_refused(templated: tuple[Sorted, Path], t
     with pytest.raises(
         SortingError, match=r"templates have 6\d channels that are not those of this run's probe"
     ) as caught:
-        hybridfactory.validate(hybrid.folder, tmp_path / "other", output_directory=tmp_path / "out")
+        compare(hybrid.folder, tmp_path / "other", output_directory=tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()

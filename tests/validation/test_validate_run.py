@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Sorted, sorted_run
+from sorted_run import Sorted, compare, sorted_run
 from spikeinterface.comparison import GroundTruthComparison
 from spikeinterface.core import NpzSortingExtractor, NumpySorting
 
 import hybridfactory
-from hybridfactory.errors import OutputError
+from hybridfactory.errors import MissingExtraError, MissingFileError, OutputError
 from hybridfactory.validation.result import TABLES
 
 RATE = 20_000.0
 
 
 def validate(hybrid: Sorted, sortings: Any, tmp_path: Path, **options: Any) -> hybridfactory.ValidationResult:
-    return hybridfactory.validate(hybrid.folder, sortings, output_directory=tmp_path / "out", **options)
+    return compare(hybrid.folder, sortings, output_directory=tmp_path / "out", **options)
 
 
 def as_spikeinterface(hybrid: Sorted, name: str = "unit {}") -> NumpySorting:
@@ -230,15 +230,40 @@ def test_what_is_written(hybrid: Sorted, perfect: Path, tmp_path: Path) -> None:
     )
 
 
+def test_figures_and_the_page_come_along(world: Any, worlds: Any, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    hybrid = sorted_run(world, tmp_path / "run", ground_truth_units=[2])
+    perfect = tmp_path / "perfect"
+    worlds.write_phy(perfect, hybrid.trains)
+    result = hybridfactory.validate(hybrid.folder, perfect, output_directory=tmp_path / "out")
+    names = {path.name for path in result.output_directory.iterdir()}
+    assert {"report.html", "confusion-perfect.png", "confusion-perfect.svg", "units.csv", "summary.json"} <= names
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    assert names == {*summary["files"], "summary.json"}
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "perfect found 1 of 1 unit at" in page
+    # Another validation without figures takes those of the first away.
+    compare(hybrid.folder, perfect, output_directory=tmp_path / "out")
+    assert not [path.name for path in (tmp_path / "out").iterdir() if path.suffix in (".png", ".svg", ".html")]
+
+
+def test_the_extra_is_asked_for_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hybridfactory.report.extra.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'hybridfactory\[report\]'"):
+        hybridfactory.validate(tmp_path / "nowhere", tmp_path / "nothing")
+    with pytest.raises(MissingFileError):
+        compare(tmp_path / "nowhere", tmp_path / "nothing")
+
+
 def test_the_default_place_and_an_earlier_validation(hybrid: Sorted, perfect: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(hybrid.folder, folder)
     before = {path.name for path in folder.iterdir()}
-    first = hybridfactory.validate(folder, [perfect, as_spikeinterface(hybrid)], names=["x", "y"])
+    first = compare(folder, [perfect, as_spikeinterface(hybrid)], names=["x", "y"])
     target = folder / "validation-e2e"
     assert first.output_directory == target
     (target / "my notes.txt").write_text("keep me")
-    second = hybridfactory.validate(hybridfactory.load(folder), perfect)
+    second = compare(hybridfactory.load(folder), perfect)
     names = {path.name for path in target.iterdir()}
     assert "confusion-perfect.csv" in names
     assert not {"confusion-x.csv", "confusion-y.csv"} & names
@@ -255,7 +280,7 @@ def test_strangers_are_not_overwritten(hybrid: Sorted, perfect: Path, tmp_path: 
         validate(hybrid, perfect, tmp_path)
     assert (tmp_path / "out" / "units.csv").read_text() == "mine"
     with pytest.raises(OutputError, match="no earlier validation"):
-        hybridfactory.validate(hybrid.folder, perfect, output_directory=hybrid.folder)
+        compare(hybrid.folder, perfect, output_directory=hybrid.folder)
 
 
 def test_a_failure_leaves_nothing(
@@ -277,7 +302,7 @@ def test_without_the_hybrid_files(hybrid: Sorted, perfect: Path, tmp_path: Path)
     shutil.copytree(hybrid.folder, folder)
     for path in folder.glob("*.GT*"):
         path.unlink()
-    result = hybridfactory.validate(folder, perfect)
+    result = compare(folder, perfect)
     sorter = result.sorters[0]
     assert any("hybrid files are gone" in note for note in result.notes)
     assert any("no template scores" in note for note in sorter.notes)
@@ -294,7 +319,7 @@ def test_without_the_original_sorting(hybrid: Sorted, perfect: Path, tmp_path: P
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["parameters"]["data_directory"] = str(tmp_path / "gone")
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    result = hybridfactory.validate(folder, perfect)
+    result = compare(folder, perfect)
     assert any("native spikes are taken from annotations-e2e.csv" in note for note in result.notes)
     baseline = result.sorters[0].baseline
     assert (baseline.set_index("native_unit").loc[[1, 2, 3, 4, 5], "accuracy"] == 1).all()
@@ -304,7 +329,7 @@ def test_without_the_original_sorting(hybrid: Sorted, perfect: Path, tmp_path: P
 def test_events_on_their_donor_spikes_are_told(world: Any, worlds: Any, tmp_path: Path) -> None:
     same = sorted_run(world, tmp_path / "run", time_jitter=0, ground_truth_units=[2])
     worlds.write_phy(tmp_path / "perfect", same.trains)
-    result = hybridfactory.validate(same.folder, tmp_path / "perfect")
+    result = compare(same.folder, tmp_path / "perfect")
     assert any("time_jitter = 0" in note for note in result.notes)
     # The donor's spikes lie at the same times: what coincides is no merge.
     assert result.sorters[0].merges.empty
@@ -316,7 +341,7 @@ def test_realism_of_the_run_comes_along(hybrid: Sorted, perfect: Path, tmp_path:
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["realism"] = {"median": 0.53}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    assert hybridfactory.validate(folder, perfect).realism == {"median": 0.53}
+    assert compare(folder, perfect).realism == {"median": 0.53}
 
 
 def test_firings_true_alone_are_enough(hybrid: Sorted, perfect: Path, tmp_path: Path) -> None:
@@ -324,7 +349,7 @@ def test_firings_true_alone_are_enough(hybrid: Sorted, perfect: Path, tmp_path: 
     folder.mkdir()
     shutil.copy(hybrid.folder / "firings_true.npy", folder)
     for given in (folder, folder / "firings_true.npy"):
-        result = hybridfactory.validate(given, perfect, output_directory=tmp_path / "out")
+        result = compare(given, perfect, output_directory=tmp_path / "out")
         sorter = result.sorters[0]
         assert sorter.units["new_unit"].tolist() == [1, 2, 3, 4, 5]
         assert (sorter.units["accuracy"] == 1).all()

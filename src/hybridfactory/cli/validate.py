@@ -56,6 +56,7 @@ Examples:
     metavar="ACCURACY",
     help="End with exit code 1 if a sorter's median accuracy is below this.",
 )
+@click.option("--no-report", is_flag=True, help="Write tables alone: no figures, no report.html.")
 @click.option("--silent", is_flag=True, help="Print nothing unless it fails.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
 @click.pass_context
@@ -65,6 +66,7 @@ def validate(
     run_folder: Path,
     sortings: tuple[Path, ...],
     fail_under: float | None,
+    no_report: bool,
     silent: bool,
     as_json: bool,
     **options: Any,
@@ -73,15 +75,20 @@ def validate(
 
     RUN_FOLDER is the output folder of a run, or holds a firings_true.npy. Each SORTING is the output of a
     sorter that was run on the hybrid: a phy folder, a rez.mat, a JRCLUST result, or what SpikeInterface saved
-    (a folder, .zarr, .npz). Tables go to validation-SESSION in the run folder, where an earlier validation is
-    replaced.
+    (a folder, .zarr, .npz). Tables, figures and report.html go to validation-SESSION in the run folder, where an
+    earlier validation is replaced.
 
     Native units are no mistakes: what they found beside the injected units does not count against the sorters.
     """
     if silent and as_json:
         raise click.UsageError("--silent and --json exclude each other", context)
     if validate_and_report(
-        run_folder, sortings, fail_under=fail_under, silent=silent, as_json=as_json, options=options
+        run_folder,
+        sortings,
+        fail_under=fail_under,
+        silent=silent,
+        as_json=as_json,
+        options={**options, "report": not no_report},
     ):
         context.exit(1)
 

@@ -40,8 +40,9 @@ def print_validation(result: "ValidationResult") -> None:
             click.echo(f"  Its times are {abs(sorter.lag_ms):.2f} ms {side} the true ones; that was taken off.")
         for note in sorter.notes:
             click.echo(f"  {note}")
-    notes = "\n".join(f"  {note}" for note in result.notes)
-    click.echo(f"\nRemarks:\n{notes}\n\nWritten to {result.output_directory}")
+    if result.notes:
+        click.echo("\n".join(["\nRemarks:", *(f"  {note}" for note in result.notes)]))
+    click.echo(f"\nWritten to {result.output_directory}")
 
 
 def _print_table(table: "Table") -> None:

@@ -12,6 +12,7 @@ from hybridfactory.errors import ParameterError
 from hybridfactory.ground_truth.run import HybridRun
 from hybridfactory.injection.staging import publish, staging_folder
 from hybridfactory.progress import ProgressCallback, no_progress
+from hybridfactory.report.extra import require_report_extra
 from hybridfactory.sorting import read_found_sorting
 from hybridfactory.validation.hybrid import Hybrid, locate_truth, open_hybrid, probe_table
 from hybridfactory.validation.output import (
@@ -47,9 +48,10 @@ def validate(
     template_metric: Metric = "pearson",
     template_origin: TemplateOrigin = "auto",
     sampling_frequency: float | None = None,
+    report: bool = True,
     progress: ProgressCallback = no_progress,
 ) -> ValidationResult:
-    """Compare sortings of a hybrid with its ground truth, and write tables of what they found, missed and confused.
+    """Compare sortings of a hybrid with its ground truth: what they found, missed, split and merged, and why.
 
     Parameters
     ----------
@@ -70,6 +72,8 @@ def validate(
         and the tested sorting have some in the same format.
     sampling_frequency : float, optional
         Hz. Only for ground truth that was made elsewhere, if the sorting does not state it.
+    report : bool
+        Draw figures and write ``report.html`` too, which needs the extra ``report``.
     progress : callable, optional
         Called with (step, done, total) as the work goes on.
 
@@ -80,8 +84,11 @@ def validate(
     Raises
     ------
     HybridFactoryError
-        An input is missing or wrong, or the output cannot be written. Nothing is left behind then.
+        An input is missing or wrong, the extra ``report`` is not installed, or the output cannot be written.
+        Nothing is left behind then.
     """
+    if report:
+        require_report_extra("validate")
     settings = _settings(delta_time_ms, template_metric, template_origin, sampling_frequency)
     sources = list(sortings) if isinstance(sortings, Iterable) and not isinstance(sortings, str) else [sortings]
     chosen = _choose_names(sources, names)
@@ -98,6 +105,10 @@ def validate(
     result = _collect(hybrid, sorters, target, settings)
     with staging_folder(target, recover=clear_interrupted) as staging:
         files = write_tables(result, staging)
+        if report:
+            from hybridfactory.report.validation import write_validation_report  # noqa: PLC0415
+
+            files += write_validation_report(result, staging, progress=progress)
         summary = write_summary(result, staging, files)
         publish([*files, summary], target, files_of_earlier_validation(target))
     return result

@@ -21,7 +21,6 @@ from hybridfactory.validation.truth import Natives, Truth, no_natives
 __all__ = ["Hybrid", "locate_truth", "open_hybrid", "probe_table"]
 
 FIRINGS_NAME = "firings_true.npy"
-NOT_EXHAUSTIVE = "the truth is not exhaustive: spikes of native units are no false positives of the sorter"
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,12 +103,12 @@ def open_hybrid(
     if isinstance(source, Path):
         truth = read_firings(source, found, sampling_frequency)
         note = f"only {FIRINGS_NAME} is there: amplitudes, positions, native units and waveforms are not known"
-        return Hybrid(source.parent, source.parent.name, truth, notes=(NOT_EXHAUSTIVE, note))
+        return Hybrid(source.parent, source.parent.name, truth, notes=(note,))
     recording = hybrid_recording(source)
     gains = _gains(source) if recording is not None else None
     truth = read_run_truth(source, recording, gains)
     original = read_natives(source, truth.timeline)
-    notes = [NOT_EXHAUSTIVE, *original.notes]
+    notes = [*original.notes]
     if recording is None:
         notes.append("the hybrid files are gone or were changed: nothing was measured in them")
     donors = truth.donor_places
