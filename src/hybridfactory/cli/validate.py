@@ -21,7 +21,7 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("run_folder", type=click.Path(path_type=Path))
-@click.argument("sortings", metavar="SORTING...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.argument("sortings", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--output", "output_directory", type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option("--name", "names", multiple=True, help="Name of a sorting; once for each, in their order.")
 @click.option(
@@ -73,9 +73,9 @@ def validate(
 ) -> None:
     """Tell what sorters found, missed, split and merged in a hybrid.
 
-    RUN_FOLDER is the output folder of a run, or holds a firings_true.npy. Each SORTING is the output of a
-    sorter that was run on the hybrid: a phy folder, a rez.mat, a JRCLUST result, or what SpikeInterface saved
-    (a folder, .zarr, .npz). Tables, figures and report.html go to validation-SESSION in the run folder, where an
+    RUN_FOLDER is the output folder of a run, or holds a firings_true.npy. SORTINGS are what sorters made of the
+    hybrid, each a phy folder, a rez.mat, a JRCLUST result, or what SpikeInterface saved (a folder, .zarr,
+    .npz). Tables, figures and report.html go to validation-SESSION in the run folder, where an
     earlier validation is replaced.
 
     Native units are no mistakes: what they found beside the injected units does not count against the sorters.
