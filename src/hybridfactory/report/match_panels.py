@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from hybridfactory.report.at_sites import draw_at_sites, draw_baselines, draw_scale_bars, pitch
 from hybridfactory.report.recall_panels import draw_recall
-from hybridfactory.report.style import FOUND, INJECTED, INK, MUTED, legend_above, new_figure, say_none, short
+from hybridfactory.report.style import FOUND, INJECTED, INK, MUTED, legend_above, panel_figure, say_none, short
 from hybridfactory.validation.result import SorterResult, UnitWaveforms
 
 __all__ = ["match_figure", "match_page_figures"]
@@ -23,9 +23,8 @@ PAGE_WIDTH_IN = 4.4
 
 def match_figure(sorter: SorterResult, new_unit: int, amplitude_unit: str) -> Figure:
     """Draw all panels of an injected unit and its match in one figure."""
-    figure = new_figure(8.6, 6.2)
-    figure.suptitle(f"{short(sorter.name)}: injected unit {new_unit}", x=0.01, ha="left", fontsize=9.5)
-    panels: dict[str, Axes] = figure.subplot_mosaic(LAYOUT, width_ratios=[0.8, 1.0])
+    head = f"{short(sorter.name)}: injected unit {new_unit}"
+    figure, panels = panel_figure(8.6, 6.4, LAYOUT, [0.8, 1.0], head=head)
     draw_match(panels["waveforms"], sorter, new_unit, amplitude_unit)
     draw_hits(panels["amplitudes"], sorter, new_unit, amplitude_unit)
     draw_correlogram(panels["correlogram"], sorter, new_unit)
@@ -35,12 +34,14 @@ def match_figure(sorter: SorterResult, new_unit: int, amplitude_unit: str) -> Fi
 
 def match_page_figures(sorter: SorterResult, new_unit: int, amplitude_unit: str) -> dict[str, Figure]:
     """Draw the same panels in narrow figures of their own, by what they show."""
-    figures = [new_figure(PAGE_WIDTH_IN, height) for height in (6.0, 2.1, 2.0, 2.0)]
-    waveforms, amplitudes, correlogram, collisions = figures
-    draw_match(waveforms.subplots(), sorter, new_unit, amplitude_unit)
-    draw_hits(amplitudes.subplots(), sorter, new_unit, amplitude_unit)
-    draw_correlogram(correlogram.subplots(), sorter, new_unit)
-    draw_collisions(collisions.subplots(), sorter, new_unit)
+    waveforms, places = panel_figure(PAGE_WIDTH_IN, 6.1, [["waveforms"]])
+    amplitudes, events = panel_figure(PAGE_WIDTH_IN, 2.1, [["events"]])
+    correlogram, lags = panel_figure(PAGE_WIDTH_IN, 2.0, [["correlogram"]])
+    collisions, curve = panel_figure(PAGE_WIDTH_IN, 2.0, [["collisions"]])
+    draw_match(places["waveforms"], sorter, new_unit, amplitude_unit)
+    draw_hits(events["events"], sorter, new_unit, amplitude_unit)
+    draw_correlogram(lags["correlogram"], sorter, new_unit)
+    draw_collisions(curve["collisions"], sorter, new_unit)
     return {
         "mean waveforms of truth and of the matched unit at the sites of the probe": waveforms,
         "amplitudes of found and of missed events over the recording": amplitudes,

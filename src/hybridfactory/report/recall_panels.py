@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hybridfactory.report.style import SERIES, new_figure, say_none, short
+from hybridfactory.report.style import SERIES, panel_figure, say_none, short
 from hybridfactory.validation.result import SorterResult
 
 __all__ = ["COVARIATES", "draw_recall", "recall_figure", "recall_page_figures", "series"]
@@ -26,6 +26,7 @@ COVARIATES: Mapping[str, str] = MappingProxyType(
 )
 """What recall is drawn against: name in the tables → label of the axis."""
 
+TITLE = "Recall of all injected units together, with its 95 % band"
 WIDE_RANGE = 50
 BAND_ALPHA = 0.18
 
@@ -88,16 +89,15 @@ def _wide_ranges_by_decades(axes: Axes, values: np.ndarray) -> None:
 
 def recall_figure(sorters: Sequence[SorterResult]) -> Figure:
     """Draw recall of all units together against every covariate."""
-    figure = new_figure(10.0, 5.2)
+    names = list(COVARIATES)
     drawn = series(sorters)
-    for index, covariate in enumerate(COVARIATES, start=1):
-        axes = figure.add_subplot(2, 3, index)
+    figure, panels = panel_figure(10.0, 5.4, [names[:3], names[3:]], head=TITLE)
+    for covariate, axes in panels.items():
         draw_recall(axes, drawn, covariate)
-    figure.suptitle("Recall of all injected units together, with its 95 % band", x=0.01, ha="left", fontsize=9)
     if len(drawn) > 1:
-        lines = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
+        lines = {str(line.get_label()): line for axes in panels.values() for line in axes.get_lines()}
         named = [lines[short(sorter.name)] for sorter, _, _ in drawn if short(sorter.name) in lines]
-        figure.legend(handles=named, loc="outside upper right", ncols=len(named))
+        figure.legend(handles=named, loc="upper right", ncols=len(named), borderpad=0.1)
     return figure
 
 
@@ -105,6 +105,6 @@ def recall_page_figures(sorters: Sequence[SorterResult]) -> dict[str, Figure]:
     """Draw the same in narrow figures of their own, by covariate."""
     figures = {}
     for covariate in COVARIATES:
-        figures[covariate] = new_figure(3.9, 2.3)
-        draw_recall(figures[covariate].subplots(), series(sorters), covariate)
+        figures[covariate], panels = panel_figure(3.9, 2.3, [["recall"]])
+        draw_recall(panels["recall"], series(sorters), covariate)
     return figures

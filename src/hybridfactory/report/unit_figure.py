@@ -1,11 +1,10 @@
 """One figure per injected unit: as a file, and in parts that fit on a page of any width."""
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hybridfactory.report.measure import UnitView, ViewOfRun
 from hybridfactory.report.panels import draw_amplitudes, draw_intervals, draw_single_spikes, draw_waveforms
-from hybridfactory.report.style import new_figure
+from hybridfactory.report.style import panel_figure
 
 __all__ = ["page_figures", "unit_figure"]
 
@@ -19,8 +18,7 @@ PAGE_WIDTH_IN = 4.4
 
 def unit_figure(view: ViewOfRun, unit: UnitView) -> Figure:
     """Draw all panels of a unit in one figure."""
-    figure = new_figure(11.0, 6.2)
-    panels: dict[str, Axes] = figure.subplot_mosaic(LAYOUT, width_ratios=[1.0, 1.0, 1.25, 1.25])
+    figure, panels = panel_figure(11.0, 6.2, LAYOUT, [1.0, 1.0, 1.25, 1.25])
     draw_waveforms(panels["donor"], panels["injected"], view, unit)
     draw_single_spikes(panels["donor spikes"], panels["injected spikes"], view, unit)
     draw_amplitudes(panels["amplitudes"], view, unit)
@@ -30,12 +28,14 @@ def unit_figure(view: ViewOfRun, unit: UnitView) -> Figure:
 
 def page_figures(view: ViewOfRun, unit: UnitView) -> dict[str, Figure]:
     """Draw the same panels, each group in a narrow figure of its own, by what they show."""
-    waveforms, singles = new_figure(PAGE_WIDTH_IN, 6.3), new_figure(PAGE_WIDTH_IN, 2.2)
-    amplitudes, intervals = new_figure(PAGE_WIDTH_IN, 2.1), new_figure(PAGE_WIDTH_IN, 2.1)
-    draw_waveforms(waveforms.add_subplot(1, 2, 1), waveforms.add_subplot(1, 2, 2), view, unit)
-    draw_single_spikes(singles.add_subplot(1, 2, 1), singles.add_subplot(1, 2, 2), view, unit)
-    draw_amplitudes(amplitudes.subplots(), view, unit)
-    draw_intervals(intervals.subplots(), view, unit)
+    waveforms, places = panel_figure(PAGE_WIDTH_IN, 6.4, [["donor", "injected"]])
+    singles, pair = panel_figure(PAGE_WIDTH_IN, 2.2, [["donor", "injected"]])
+    amplitudes, over_time = panel_figure(PAGE_WIDTH_IN, 2.1, [["amplitudes"]])
+    intervals, histogram = panel_figure(PAGE_WIDTH_IN, 2.1, [["intervals"]])
+    draw_waveforms(places["donor"], places["injected"], view, unit)
+    draw_single_spikes(pair["donor"], pair["injected"], view, unit)
+    draw_amplitudes(over_time["amplitudes"], view, unit)
+    draw_intervals(histogram["intervals"], view, unit)
     return {
         "mean waveforms of donor and injected unit at the sites of the probe": waveforms,
         "single spikes of donor and injected unit on their main channels": singles,
