@@ -297,6 +297,42 @@ def test_a_failure_leaves_nothing(
     assert not (tmp_path / "out").exists()
 
 
+def killed(folder: Path, staged: list[str], aside: list[str]) -> None:
+    """Make a folder look as if it had been killed with some files still staged, others taken away."""
+    partial = folder / ".hybridfactory-partial"
+    (partial / "replaced").mkdir(parents=True)
+    for name in staged:
+        (folder / name).replace(partial / name)
+    for name in aside:
+        (partial / "replaced" / name).write_text("of the earlier validation")
+
+
+def test_a_validation_killed_while_it_put_files_in_place(hybrid: Sorted, perfect: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    compare(hybrid.folder, perfect, names=["first"], output_directory=out)
+    killed(out, ["summary.json", "events.csv"], ["summary.json", "confusion-old.csv"])
+    result = compare(hybrid.folder, perfect, names=["second"], output_directory=out)
+    names = {path.name for path in out.iterdir()}
+    assert "confusion-second.csv" in names
+    assert "confusion-first.csv" not in names
+    assert ".hybridfactory-partial" not in names
+    assert json.loads((out / "summary.json").read_text())["sorters"][0]["name"] == "second"
+    assert len(pd.read_csv(out / "events.csv")) == len(result.sorters[0].events)
+
+
+def test_a_validation_killed_before_it_put_files_in_place(hybrid: Sorted, perfect: Path, tmp_path: Path) -> None:
+    """The earlier one is back, whether the next succeeds or not."""
+    out = tmp_path / "out"
+    compare(hybrid.folder, perfect, names=["first"], output_directory=out)
+    partial = out / ".hybridfactory-partial" / "replaced"
+    partial.mkdir(parents=True)
+    for name in ("summary.json", "units.csv"):
+        (out / name).replace(partial / name)
+    compare(hybrid.folder, perfect, names=["second"], output_directory=out)
+    assert "confusion-first.csv" not in {path.name for path in out.iterdir()}
+    assert set(pd.read_csv(out / "units.csv")["sorter"]) == {"second"}
+
+
 def test_without_the_hybrid_files(hybrid: Sorted, perfect: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(hybrid.folder, folder)

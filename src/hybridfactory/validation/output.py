@@ -9,6 +9,7 @@ from typing import Any
 
 from hybridfactory._version import __version__
 from hybridfactory.errors import OutputError
+from hybridfactory.injection.staging import STAGING_NAME
 from hybridfactory.validation.result import TABLES, ValidationResult
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
 SUMMARY_NAME = "summary.json"
 FORMAT = "hybridfactory validation"
 FORMAT_VERSION = 1
+ASIDE_NAME = "replaced"
+"""Folder inside the staging folder in which `publish` keeps what it takes away until all is in place."""
 
 _log = logging.getLogger("hybridfactory")
 
@@ -39,7 +42,9 @@ def check_output(folder: Path) -> None:
         raise OutputError(f"output_directory {folder} is a file: choose another folder")
     if not folder.exists() or _read_summary(folder) is not None:
         return
-    strangers = sorted(path.name for path in folder.iterdir() if not path.name.startswith(".hybridfactory"))
+    staging = folder / STAGING_NAME
+    known = {STAGING_NAME, *_names(_read_summary(staging)), *_names(_read_summary(staging / ASIDE_NAME))}
+    strangers = sorted(path.name for path in folder.iterdir() if path.name not in known)
     if strangers:
         raise OutputError(
             f"output_directory {folder} holds {strangers[0]} and no earlier validation: choose another folder"
@@ -54,10 +59,10 @@ def _read_summary(folder: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) and content.get("format") == FORMAT else None
 
 
-def _files(folder: Path, summary: dict[str, Any]) -> tuple[Path, ...]:
-    """Files that a summary lists, as far as they are names inside its folder."""
-    names = [name for name in summary.get("files", []) if isinstance(name, str) and Path(name).name == name]
-    return tuple(folder / name for name in names)
+def _names(summary: dict[str, Any] | None) -> list[str]:
+    """Names of the files that a summary lists, as far as they lie in its folder; none without a summary."""
+    listed = [] if summary is None else summary.get("files", [])
+    return [name for name in listed if isinstance(name, str) and Path(name).name == name]
 
 
 def files_of_earlier_validation(folder: Path) -> tuple[Path, ...]:
@@ -66,17 +71,24 @@ def files_of_earlier_validation(folder: Path) -> tuple[Path, ...]:
     if summary is None:
         return ()
     _log.info("replacing the earlier validation in %s", folder)
-    return (folder / SUMMARY_NAME, *_files(folder, summary))
+    return (folder / SUMMARY_NAME, *(folder / name for name in _names(summary)))
 
 
 def clear_interrupted(staging: Path) -> None:
-    """Remove what a validation put in place that was killed meanwhile; `staging` is the folder it left behind."""
-    summary = _read_summary(staging)
-    if summary is None:
-        return
-    for path in _files(staging, summary):
-        if not path.exists():
-            (staging.parent / path.name).unlink(missing_ok=True)
+    """Take back what a validation had put in place when it was killed, and give back what it had taken away.
+
+    Parameters
+    ----------
+    staging : pathlib.Path
+        The folder that it left behind.
+    """
+    folder, aside = staging.parent, staging / ASIDE_NAME
+    for name in _names(_read_summary(staging)):
+        if not (staging / name).exists():
+            (folder / name).unlink(missing_ok=True)
+    if aside.is_dir():
+        for path in aside.iterdir():
+            path.replace(folder / path.name)
 
 
 def write_tables(result: ValidationResult, folder: Path) -> list[Path]:
