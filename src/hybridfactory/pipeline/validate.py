@@ -103,6 +103,12 @@ def validate(
     surroundings = survey(hybrid.truth, hybrid.natives)
     sorters = [score_sorting(hybrid, surroundings, item, settings, progress=progress) for item in tested]
     result = _collect(hybrid, sorters, target, settings)
+    _write(result, report, progress)
+    return result
+
+
+def _write(result: ValidationResult, report: bool, progress: ProgressCallback) -> None:
+    target = result.output_directory
     with staging_folder(target, recover=clear_interrupted) as staging:
         files = write_tables(result, staging)
         if report:
@@ -111,7 +117,6 @@ def validate(
             files += write_validation_report(result, staging, progress=progress)
         summary = write_summary(result, staging, files)
         publish([*files, summary], target, files_of_earlier_validation(target))
-    return result
 
 
 def _settings(

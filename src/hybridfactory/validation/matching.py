@@ -92,41 +92,31 @@ def match_units(true: Spikes, found: Spikes, counts: NDArray[np.int64]) -> Match
     counts : numpy.ndarray of int64, shape (num_true, num_found)
         From `count_matches`.
     """
-    from spikeinterface.comparison.comparisontools import (  # noqa: PLC0415
-        make_agreement_scores_from_count,
-        make_best_match,
-        make_hungarian_match,
-    )
+    from spikeinterface.comparison.comparisontools import make_hungarian_match  # noqa: PLC0415
 
-    true_counts, found_counts = pd.Series(true.counts), pd.Series(found.counts)
-    table = pd.DataFrame(counts)
-    agreement = make_agreement_scores_from_count(table, true_counts, found_counts)
-    hungarian, _ = make_hungarian_match(agreement, MATCH_SCORE)
-    best, _ = make_best_match(agreement, CHANCE_SCORE)
-    return Matching(
-        counts=counts,
-        hungarian=_perform(true_counts, found_counts, hungarian, table),
-        best=_perform(true_counts, found_counts, best, table),
-    )
+    hungarian, _ = make_hungarian_match(_agreement(true, found, counts), MATCH_SCORE)
+    return Matching(counts, _perform(true, found, hungarian, counts), match_best(true, found, counts))
 
 
 def match_best(true: Spikes, found: Spikes, counts: NDArray[np.int64]) -> pd.DataFrame:
     """Make `Matching.best` alone."""
-    from spikeinterface.comparison.comparisontools import (  # noqa: PLC0415
-        make_agreement_scores_from_count,
-        make_best_match,
-    )
+    from spikeinterface.comparison.comparisontools import make_best_match  # noqa: PLC0415
 
-    true_counts, found_counts = pd.Series(true.counts), pd.Series(found.counts)
-    table = pd.DataFrame(counts)
-    best, _ = make_best_match(make_agreement_scores_from_count(table, true_counts, found_counts), CHANCE_SCORE)
-    return _perform(true_counts, found_counts, best, table)
+    best, _ = make_best_match(_agreement(true, found, counts), CHANCE_SCORE)
+    return _perform(true, found, best, counts)
 
 
-def _perform(true_counts: pd.Series, found_counts: pd.Series, match: pd.Series, counts: pd.DataFrame) -> pd.DataFrame:
+def _agreement(true: Spikes, found: Spikes, counts: NDArray[np.int64]) -> pd.DataFrame:
+    from spikeinterface.comparison.comparisontools import make_agreement_scores_from_count  # noqa: PLC0415
+
+    table = make_agreement_scores_from_count(pd.DataFrame(counts), pd.Series(true.counts), pd.Series(found.counts))
+    return pd.DataFrame(table)
+
+
+def _perform(true: Spikes, found: Spikes, match: pd.Series, counts: NDArray[np.int64]) -> pd.DataFrame:
     from spikeinterface.comparison.comparisontools import compute_performance, do_count_score  # noqa: PLC0415
 
-    score = do_count_score(true_counts, found_counts, match, counts)
+    score = do_count_score(pd.Series(true.counts), pd.Series(found.counts), match, pd.DataFrame(counts))
     performance = compute_performance(score)
     table = pd.DataFrame({name: score[name].to_numpy(dtype=np.int64) for name in ("num_tested", "tp", "fn", "fp")})
     table.insert(0, "unit", match.to_numpy(dtype=np.int64))
