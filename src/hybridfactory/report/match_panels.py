@@ -139,6 +139,7 @@ def draw_correlogram(axes: Axes, sorter: SorterResult, new_unit: int) -> None:
     axes.stairs(counts["count"].to_numpy(), edges, fill=True, color=FOUND)
     axes.axvline(0, color=MUTED, linestyle=":", linewidth=0.9)
     axes.set_xlim(edges[0], edges[-1])
+    axes.locator_params(axis="x", nbins=5)
     axes.set_ylim(bottom=0)
 
 

@@ -96,7 +96,7 @@ STYLE = {
     "path.simplify_threshold": 0.2,
 }
 
-LEFT_IN, RIGHT_IN, BETWEEN_IN = 0.62, 0.1, 0.55
+LEFT_IN, RIGHT_IN, BETWEEN_IN = 0.62, 0.14, 0.55
 BOTTOM_IN, TOP_IN, HEAD_IN = 0.46, 0.27, 0.24
 FILE_DPI = 150
 LONGEST_NAME = 18

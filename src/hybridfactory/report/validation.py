@@ -286,9 +286,8 @@ class _Cards:
 def _remarks(unit: Mapping[Any, Any]) -> list[str]:
     remarks = []
     if unit["num_pieces"] > 1:
-        remarks.append(
-            f"Made up of found units {unit['pieces']}; accuracy {number(unit['merged_accuracy'], 2)} merged."
-        )
+        merged = number(unit["merged_accuracy"], 2)
+        remarks.append(f"Made up of found units {unit['pieces']}: accuracy {merged} when they are merged.")
     if unit["merged_with"]:
         remarks.append(f"Its found unit holds {unit['merged_with']} as well.")
     if unit["missed"]:

@@ -253,9 +253,8 @@ def baseline_table(sorter: SorterResult) -> Table:
         Column("median precision"),
         Column("median recall"),
     )
-    return Table(
-        "How the units of the first sorting were found again in the hybrid. All: baseline.csv.", columns, rows
-    )
+    caption = "How the units of the first sorting were found again in the hybrid; baseline.csv holds all."
+    return Table(caption, columns, rows)
 
 
 def _cut(caption: str, count: int, name: str) -> str:
