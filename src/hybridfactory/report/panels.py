@@ -1,8 +1,11 @@
 """The panels of a unit's figure: waveforms on the probe, single spikes, amplitudes over time, intervals."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from numpy.typing import NDArray
 
 from hybridfactory.report.at_sites import draw_at_sites, draw_baselines, draw_scale_bars, pitch
 from hybridfactory.report.intervals import INTERVAL_EDGES_MS, count_intervals
@@ -21,22 +24,35 @@ def draw_waveforms(left: Axes, right: Axes, view: ViewOfRun, unit: UnitView) -> 
     largest = max(float(np.ptp(place.mean, axis=0).max()) for place in both) or 1.0
     height = 0.95 * tall / largest
     titles = (f"donor: unit {unit.donor.label}", f"injected: unit {unit.injected.label}")
-    around = []
+    drawn = []
     for axes, place, colour, title in zip((left, right), both, (DONOR, INJECTED), titles, strict=True):
         draw_baselines(axes, place.positions_um, width)
         lines = draw_at_sites(axes, place.mean, place.positions_um, width, height, colour)
-        around.append(lines.reshape(-1, 2) - place.positions_um[0])
+        drawn.append(lines.reshape(-1, 2))
         axes.set_title(title, color=colour)
         axes.set_xlabel("x (µm)")
         axes.tick_params(length=2)
         axes.locator_params(axis="x", nbins=4)
-    low, high = np.concatenate(around).min(axis=0), np.concatenate(around).max(axis=0)
-    for axes, place in zip((left, right), both, strict=True):
-        x, y = place.positions_um[0]
-        axes.set_xlim(x + low[0] - 0.1 * width, x + high[0] + 0.1 * width)
-        axes.set_ylim(y + low[1] - 0.6 * tall, y + high[1] + 0.1 * tall)
+    for axes, (low, high) in zip((left, right), _equal_views(drawn, both), strict=True):
+        axes.set_xlim(low[0] - 0.1 * width, high[0] + 0.1 * width)
+        axes.set_ylim(low[1] - 0.6 * tall, high[1] + 0.1 * tall)
     left.set_ylabel("y, along the probe (µm)")
     draw_scale_bars(right, view.times_ms, width, height, largest, view.unit_of_value)
+
+
+def _equal_views(
+    drawn: Sequence[NDArray[np.float64]], places: Sequence[Place]
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Lower and upper corners that show all that was drawn, equally large for donor and injected unit.
+
+    On a small probe both see the whole of it; elsewhere each sees the surroundings of its main channel.
+    """
+    whole = np.concatenate(drawn)
+    mains = [place.positions_um[0] for place in places]
+    around = np.concatenate([points - main for points, main in zip(drawn, mains, strict=True)])
+    if np.ptp(whole[:, 1]) <= np.ptp(around[:, 1]):
+        return [(whole.min(axis=0), whole.max(axis=0))] * len(drawn)
+    return [(main + around.min(axis=0), main + around.max(axis=0)) for main in mains]
 
 
 def draw_single_spikes(left: Axes, right: Axes, view: ViewOfRun, unit: UnitView) -> None:

@@ -186,7 +186,8 @@ def legend_above(axes: Axes) -> None:
         ncols=3,
         borderpad=0.1,
         handletextpad=0.4,
-        columnspacing=1.0,
+        columnspacing=0.9,
+        handlelength=1.6,
         markerscale=2.0,
     )
 
