@@ -234,7 +234,12 @@ def test_a_curated_unit_has_the_mean_of_its_templates(templated: tuple[Sorted, P
     sorter = compare(hybrid.folder, tmp_path / "merged", output_directory=tmp_path / "out").sorters[0]
     table = sorter.template_units.set_index("new_unit")
     assert table.loc[hybrid.injected[:2], "template_unit"].tolist() == [first, first]
-    assert (table.loc[hybrid.injected[:2], "score"] < 0.95).all()
+    stored = np.load(folder / "templates.npy")
+    counts = [hybrid.trains[label].size for label in hybrid.injected[:2]]
+    mean = np.average(stored[[first, second]], axis=0, weights=counts)
+    expected = [np.corrcoef(stored[unit].ravel(), mean.ravel())[0, 1] for unit in (first, second)]
+    assert table.loc[hybrid.injected[:2], "score"].to_numpy() == pytest.approx(expected, abs=1e-3)
+    assert max(expected) < 0.99
     assert (table.loc[hybrid.injected[2:], "score"] > 0.999).all()
 
 
