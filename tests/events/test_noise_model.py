@@ -21,11 +21,19 @@ def coloured():
     return windows.astype(np.float32), space, time
 
 
+def covariance_of(noise):
+    """Covariance over all samples and rows that a model stands for."""
+    per_pattern = noise.roots.astype(np.float64) @ noise.roots
+    patterns = noise.patterns.astype(np.float64)
+    whole = np.einsum("tk,kij,sk->tisj", patterns, per_pattern, patterns)
+    return whole.reshape(len(patterns) * noise.standard_deviation.size, -1)
+
+
 def test_covariance_is_recovered(coloured):
     windows, space, time = coloured
     noise = estimate_noise(windows)
     assert noise.standard_deviation == pytest.approx(np.sqrt(np.diag(space)), rel=0.03)
-    found = np.kron(noise.time_root @ noise.time_root, noise.space_root @ noise.space_root)
+    found = covariance_of(noise)
     assert np.linalg.norm(found - np.kron(time, space)) < 0.05 * np.linalg.norm(np.kron(time, space))
 
 
@@ -53,5 +61,28 @@ def test_row_that_never_varies_stays_finite(coloured):
     windows = coloured[0].copy()
     windows[:, :, 2] = 0
     noise = estimate_noise(windows)
-    assert all(np.isfinite(part).all() for part in (noise.space_whitener, noise.time_whitener))
+    assert all(np.isfinite(part).all() for part in (noise.space_whitener, noise.whiteners, noise.roots))
     assert np.isfinite(noise.whiten(windows)).all()
+
+
+def test_slow_potentials_that_all_rows_share_are_white_beside_fast_noise_that_they_do_not():
+    random = np.random.default_rng(2)
+    slow = 60 * random.standard_normal((1500, 1, 1)) * np.sin(np.pi * np.arange(40) / 39)[:, None]
+    windows = (slow + 5 * random.standard_normal((1500, 40, 6))).astype(np.float32)
+    white = estimate_noise(windows[:1000]).whiten(windows[1000:]).reshape(500, -1)
+    shared = np.repeat(np.sin(np.pi * np.arange(40) / 39), 6)
+    assert (white @ (shared / np.linalg.norm(shared))).std() == pytest.approx(1, abs=0.1)
+    assert white.std() == pytest.approx(1, abs=0.05)
+    # One product of space and time takes the slow potential for twice what it is, or less than half.
+    directions = np.linalg.qr(random.standard_normal((240, 40)))[0]
+    assert (white @ directions).std(axis=0) == pytest.approx(1, abs=0.2)
+
+
+def test_patterns_that_a_removed_baseline_leaves_empty_are_not_heard():
+    random = np.random.default_rng(3)
+    windows = random.standard_normal((400, 24, 4)).astype(np.float32)
+    windows -= windows.mean(axis=1, keepdims=True)
+    noise = estimate_noise(windows, floor_variance=1 / 12)
+    assert np.flatnonzero(~noise.is_heard).size == 1
+    level = np.ones((24, 4), dtype=np.float32)
+    assert np.abs(noise.whiten(level)).max() < 1e-3

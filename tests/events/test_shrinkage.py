@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridfactory.events.shrinkage import denoise_matrix, noise_edge, shrink_singular_values, squared_cosine
+from hybridfactory.events.shrinkage import noise_edge, shrink_singular_values, squared_cosine
 
 ASPECTS = st.floats(0.01, 50)
 
@@ -62,26 +62,3 @@ def test_simulated_spikes(num_events, num_features):
     assert (found[2:] <= 1.2 * aspect**0.25).all()
     cosines = np.sum(vectors[:2] * right.T, axis=1) ** 2
     assert squared_cosine(truth, aspect) == pytest.approx(cosines, abs=0.08)
-
-
-class TestDenoiseMatrix:
-    def test_nearer_to_the_truth_than_what_was_seen(self):
-        random = np.random.default_rng(3)
-        truth = 3 * np.outer(np.sin(np.arange(81) / 5), np.exp(-np.arange(16) / 4))
-        seen = truth + random.standard_normal(truth.shape)
-        denoised = denoise_matrix(seen, 1.0)
-        assert denoised.dtype == np.float32
-        assert np.linalg.norm(denoised - truth) < 0.6 * np.linalg.norm(seen - truth)
-
-    def test_scales_with_its_input(self):
-        seen = np.random.default_rng(4).standard_normal((30, 9)) + 3
-        assert denoise_matrix(seen * 1e-5, 1e-5) == pytest.approx(denoise_matrix(seen, 1.0) * 1e-5, rel=1e-4)
-
-    def test_wide_as_tall(self):
-        seen = np.random.default_rng(5).standard_normal((30, 9)) + 3
-        upright, lying = denoise_matrix(seen, 1.0), denoise_matrix(seen.T, 1.0)
-        assert upright == pytest.approx(lying.T, abs=1e-5)
-
-    def test_clear_signal_is_left_alone(self):
-        truth = np.outer(np.arange(20.0), np.arange(1, 6.0)).astype(np.float32)
-        assert denoise_matrix(truth, 1e-4) == pytest.approx(truth, abs=1e-3)

@@ -11,9 +11,9 @@ import pytest
 from hybrid_world import World, contents, read_rows
 
 import hybridfactory
-from hybridfactory import pipeline
 from hybridfactory.errors import HybridFactoryError, MissingFileError, NothingInjectedError
 from hybridfactory.injection import staging, writer
+from hybridfactory.pipeline import generate as pipeline
 
 STEPS = [
     "learn_event_models",

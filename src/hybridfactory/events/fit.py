@@ -5,19 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
-from scipy.sparse.linalg import svds
 
 from hybridfactory.events.alignment import PAD, OffsetEstimator, align, centered, phase_of
+from hybridfactory.events.components import find_components
 from hybridfactory.events.footprint import end_taper, footprint_weights
+from hybridfactory.events.mean import denoise_mean
 from hybridfactory.events.noise import NoiseModel, estimate_noise
 from hybridfactory.events.screening import Screen, finite_windows, make_screen, ordinary_windows, robust_spread
-from hybridfactory.events.shrinkage import (
-    EDGE_MARGIN,
-    denoise_matrix,
-    noise_edge,
-    shrink_singular_values,
-    squared_cosine,
-)
 from hybridfactory.events.snippets import baseline_ramp, end_difference, remove_baseline
 
 __all__ = ["MIN_TRAINING_SPIKES", "FittedUnit", "TooFewSpikes", "fit_unit"]
@@ -25,8 +19,6 @@ __all__ = ["MIN_TRAINING_SPIKES", "FittedUnit", "TooFewSpikes", "fit_unit"]
 MIN_TRAINING_SPIKES = 30
 NUM_TIMING_ROWS = 8
 NUM_ROBUST_MEAN = 301
-MAX_AUTO_RANK = 40
-MIN_NOISE_DEVIATION = 0.5
 ACTIVE_DEVIATIONS = 0.1
 ACTIVE_REACH = 2
 MIN_LASTING_ERRORS = 4.0
@@ -47,6 +39,32 @@ class TooFewSpikes:
 
     count: int
     what: str = "clean spikes among those looked at"
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """How the offset of a spike is estimated.
+
+    Parameters
+    ----------
+    estimator : OffsetEstimator
+    center : float
+        Median of all estimates, in samples.
+    gain : float
+        Estimates are drawn towards `center`, so that they vary as much as the true offsets do.
+    """
+
+    estimator: OffsetEstimator
+    center: float
+    gain: float
+
+    def offsets(self, snippets: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Offset of every snippet (padded, baselines removed), in samples; shape (num_snippets,)."""
+        return self.damped(self.estimator.estimate(snippets))
+
+    def damped(self, estimates: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Take from estimates what their noise adds to their spread."""
+        return self.center + self.gain * (estimates - self.center)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +91,7 @@ class FittedUnit:
     noise: NoiseModel
     is_training: NDArray[np.bool_]
     end_share: float
-    offset_estimator: OffsetEstimator
-    offset_center: float
-    offset_gain: float
+    alignment: Alignment
     plain_mean: NDArray[np.float32]
     directions: NDArray[np.float32]
     gains: NDArray[np.float32]
@@ -108,7 +124,7 @@ class FittedUnit:
         """
         is_finite = finite_windows(snippets)
         values = remove_baseline(np.where(is_finite[:, None, None], snippets[:, :, self.columns], 0))
-        offsets = _damped(self.offset_estimator.estimate(values), self.offset_center, self.offset_gain)
+        offsets = self.alignment.offsets(values)
         residual = align(values, offsets)[:, PAD:-PAD] - self.plain_mean
         whitened = self.noise.whiten(residual)
         scores = whitened.reshape(len(values), -1) @ self.directions.T
@@ -157,38 +173,131 @@ def fit_unit(
     if len(quiet) < MIN_TRAINING_SPIKES:
         return TooFewSpikes(len(quiet), "windows without its spikes to measure the background in")
     quiet = quiet[ordinary_windows(quiet)]
-    some = values[is_finite]
-    stride = 2 * -(-len(some) // (2 * NUM_ROBUST_MEAN))
-    halves = np.stack([np.median(some[parity::stride], axis=0) for parity in (0, 1)])
-    rough_mean = halves.mean(axis=0)
-    if not rough_mean.any():
-        return TooFewSpikes(0, "spikes with a signal on any of its channels")
     # A recording cannot be quieter than its own rounding.
     floor = 1 / 12 if snippets.dtype.kind in "iu" else (1e-6 * float(np.abs(values).max())) ** 2
-    deviation = np.sqrt(quiet[:, PAD:-PAD].var(axis=(0, 1)) + floor)
-    weights = footprint_weights(rough_mean[PAD:-PAD], deviation / np.sqrt(len(some)))
+    halves, num_averaged = _rough_means(values[is_finite])
+    if not halves.any():
+        return TooFewSpikes(0, "spikes with a signal on any of its channels")
+    weights = _footprint(halves.mean(axis=0), num_averaged, quiet, floor)
     columns = np.flatnonzero(weights)
     values, quiet, halves = values[:, :, columns], quiet[:, :, columns], halves[:, :, columns]
     noise = estimate_noise(quiet[:, PAD:-PAD], floor)
+    aligned = _align(values, is_finite, quiet, halves, num_averaged, noise, samples_before, floor, random)
+    if isinstance(aligned, TooFewSpikes):
+        return aligned
+    clean = aligned.is_clean
+    plain_mean = aligned.snippets[clean].mean(axis=0)
+    whitened = noise.whiten(aligned.snippets[clean] - plain_mean)
+    mean = denoise_mean(plain_mean, noise, len(whitened))
+    active = _active_features(noise.whiten(mean)).reshape(-1)
+    found = find_components(
+        whitened.reshape(len(whitened), -1)[:, active],
+        noise.whiten(quiet[:, PAD:-PAD]).reshape(len(quiet), -1)[:, active],
+        noise.whiten(mean).reshape(-1)[active],
+        max_rank=max_rank,
+        random=random,
+    )
+    directions = np.zeros((len(found.directions), active.size), dtype=np.float32)
+    directions[:, active] = found.directions
+    lasting = _lasting_change(snippets[clean][:, :, columns], background[finite_windows(background)][:, :, columns])
+    whole_mean = mean + baseline_ramp(snippets.shape[1])[PAD:-PAD, None] * lasting
+    window = end_taper(len(mean))[:, None] * weights[columns]
+    return FittedUnit(
+        columns=columns,
+        mean=whole_mean * window,
+        components=(noise.unwhiten(directions.reshape(-1, *mean.shape)) * window).astype(np.float32),
+        noise=noise,
+        is_training=clean,
+        end_share=float(np.abs(whole_mean[-1]).max() / np.abs(whole_mean).max()),
+        alignment=aligned.alignment,
+        plain_mean=plain_mean,
+        directions=directions,
+        gains=found.gains,
+        training_gains=found.training_gains,
+        screen=aligned.screen,
+    )
 
+
+def _rough_means(snippets: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
+    """Medians of every other snippet, as large a share of them as needed, and how many went in.
+
+    Returns
+    -------
+    halves : numpy.ndarray of float32, shape (2, num_samples, num_rows)
+    num_averaged : int
+    """
+    stride = 2 * -(-len(snippets) // (2 * NUM_ROBUST_MEAN))
+    halves = np.stack([np.median(snippets[parity::stride], axis=0) for parity in (0, 1)])
+    return halves, 2 * len(snippets[::stride])
+
+
+def _footprint(
+    rough_mean: NDArray[np.float32], num_averaged: int, quiet: NDArray[np.float32], floor: float
+) -> NDArray[np.float32]:
+    """Weight of every candidate row; shape (num_rows,)."""
+    step_variance = np.diff(quiet[:, PAD:-PAD], axis=1).var(axis=(0, 1)) + 2 * floor
+    # A median scatters more than a mean would, by pi / 2 in variance.
+    return footprint_weights(rough_mean[PAD:-PAD], np.sqrt(np.pi / 2 * step_variance / num_averaged))
+
+
+@dataclass(frozen=True, eq=False)
+class _Aligned:
+    """Training snippets shifted to their troughs, and which of them are clean.
+
+    `snippets` is a numpy.ndarray of float32, shape (num_snippets, num_samples, num_rows), without the padding.
+    """
+
+    snippets: NDArray[np.float32]
+    is_clean: NDArray[np.bool_]
+    alignment: Alignment
+    screen: Screen
+
+
+def _align(
+    values: NDArray[np.float32],
+    is_finite: NDArray[np.bool_],
+    quiet: NDArray[np.float32],
+    halves: NDArray[np.float32],
+    num_averaged: int,
+    noise: NoiseModel,
+    samples_before: int,
+    floor: float,
+    random: np.random.Generator,
+) -> "_Aligned | TooFewSpikes":
+    """Find each snippet's trough, and the clean ones, in turn: better means tell both better.
+
+    Parameters
+    ----------
+    values, quiet : numpy.ndarray of float32, shape (num_windows, num_samples + 2 * PAD, num_rows)
+        Spikes and background on the footprint, baselines removed.
+    is_finite : numpy.ndarray of bool, shape (num_windows,)
+    halves : numpy.ndarray of float32, shape (2, num_samples + 2 * PAD, num_rows)
+        First means, of `num_averaged` spikes together.
+    noise : NoiseModel
+        Of the background, without the padding.
+    floor : float
+        Variance of rounding.
+    """
     # The strongest rows know the time nearly as well as all do, at a fraction of the cost.
-    timing_columns = np.argsort(-np.abs(rough_mean[:, columns]).max(axis=0), kind="stable")[:NUM_TIMING_ROWS]
-    timing_noise = estimate_noise(quiet[:, PAD:-PAD, timing_columns], floor)
-    padded_noise = estimate_noise(quiet[:, :, timing_columns], floor)
+    strength = np.abs(halves.mean(axis=0)).max(axis=0)
+    columns = np.argsort(-strength, kind="stable")[:NUM_TIMING_ROWS]
+    timing_noise = estimate_noise(quiet[:, PAD:-PAD, columns], floor)
+    padded_noise = estimate_noise(quiet[:, :, columns], floor)
     clean = is_finite
-    for round_number in range(NUM_ALIGNMENT_ROUNDS):
+    for _ in range(NUM_ALIGNMENT_ROUNDS):
         template = centered(halves.mean(axis=0), PAD + samples_before)
-        num_averaged = int(clean.sum()) if round_number else len(some[::stride]) * 2
-        smooth = _denoised(template[:, timing_columns], padded_noise, num_averaged)
-        estimator = OffsetEstimator(timing_noise, smooth, timing_columns)
+        smooth = denoise_mean(template[:, columns], padded_noise, num_averaged)
+        estimator = OffsetEstimator(timing_noise, smooth, columns)
         raw_offsets = estimator.estimate(values)
-        center = float(np.median(raw_offsets[clean]))
         # A template tested on the spikes it was averaged from knows their noise, and looks too sure of the time.
-        smooth = _denoised(halves[0][:, timing_columns], padded_noise, num_averaged // 2)
-        judge = OffsetEstimator(timing_noise, smooth, timing_columns)
-        gain = _offset_gain(judge.estimate(values[clean][1::2]), judge.estimate(halves[1] + quiet))
-        offsets = _damped(raw_offsets, center, gain)
-        aligned = align(values, offsets)
+        smooth = denoise_mean(halves[0][:, columns], padded_noise, num_averaged // 2)
+        judge = OffsetEstimator(timing_noise, smooth, columns)
+        alignment = Alignment(
+            estimator,
+            center=float(np.median(raw_offsets[clean])),
+            gain=_offset_gain(judge.estimate(values[clean][1::2]), judge.estimate(halves[1] + quiet)),
+        )
+        aligned = align(values, alignment.damped(raw_offsets))
         residual = (aligned - template)[:, PAD:-PAD]
         whitened = noise.whiten(residual)
         screen = make_screen(residual[is_finite], whitened[is_finite], noise, template[PAD:-PAD], random)
@@ -196,112 +305,8 @@ def fit_unit(
         if clean.sum() < MIN_TRAINING_SPIKES:
             return TooFewSpikes(int(clean.sum()))
         halves = np.stack([aligned[clean][parity::2].mean(axis=0) for parity in (0, 1)])
-    plain_mean = aligned[clean][:, PAD:-PAD].mean(axis=0)
-    whitened = noise.whiten(aligned[clean][:, PAD:-PAD] - plain_mean)
-    mean = _denoised(plain_mean, noise, len(whitened))
-    active = _active_features(noise.whiten(mean)).reshape(-1)
-    lasting = _lasting_change(snippets[clean][:, :, columns], background[finite_windows(background)][:, :, columns])
-    found, gains, training_gains = _decompose(
-        whitened.reshape(len(whitened), -1)[:, active],
-        noise.whiten(quiet[:, PAD:-PAD]).reshape(len(quiet), -1)[:, active],
-        noise.whiten(mean).reshape(-1)[active],
-        max_rank=max_rank,
-        random=random,
-    )
-    directions = np.zeros((len(found), active.size), dtype=np.float32)
-    directions[:, active] = found
-    whole_mean = mean + baseline_ramp(snippets.shape[1])[PAD:-PAD, None] * lasting
-    window = end_taper(plain_mean.shape[0])[:, None] * weights[columns]
-    components = noise.unwhiten(directions.reshape(-1, *plain_mean.shape)) * window
-    return FittedUnit(
-        columns=columns,
-        mean=whole_mean * window,
-        end_share=float(np.abs(whole_mean[-1]).max() / np.abs(whole_mean).max()),
-        components=components.astype(np.float32),
-        noise=noise,
-        is_training=clean,
-        offset_estimator=estimator,
-        offset_center=center,
-        offset_gain=gain,
-        plain_mean=plain_mean,
-        directions=directions,
-        gains=gains,
-        training_gains=training_gains,
-        screen=screen,
-    )
-
-
-def _decompose(
-    whitened: NDArray[np.float32],
-    quiet: NDArray[np.float32],
-    mean: NDArray[np.float32],
-    *,
-    max_rank: int | None,
-    random: np.random.Generator,
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Components of the signal in noise, and what scores along them are to be multiplied with.
-
-    The first is the mean itself: changes of amplitude, whose pattern is known and need not be found among all
-    others, show in a few dozen spikes. The rest come from the singular value decomposition.
-
-    Parameters
-    ----------
-    whitened : numpy.ndarray of float32, shape (num_events, num_features)
-        Deviations from the mean.
-    quiet : numpy.ndarray of float32, shape (num_windows, num_features)
-        Background, whitened alike: it tells the noise that is really left.
-    mean : numpy.ndarray of float32, shape (num_features,)
-        Of the events, whitened.
-
-    Returns
-    -------
-    directions : numpy.ndarray of float32, shape (rank, num_features)
-    gains, training_gains : numpy.ndarray of float32, shape (rank,)
-        For snippets outside and inside the decomposition, so that both vary as much as the signal does.
-    """
-    num_events, num_features = whitened.shape
-    length = float(np.linalg.norm(mean))
-    pattern = mean[None] / (length if length > 0 else 1.0)
-    scores = whitened @ pattern.T
-    noise_deviation = max(float(quiet.std()) if quiet.size else 0.0, MIN_NOISE_DEVIATION)
-    amplitude = _shrunk(
-        np.sqrt((scores.astype(np.float64) ** 2).mean(axis=0)), float((quiet @ pattern.T).std()), 1 / num_events
-    )
-    rank = min(max_rank or MAX_AUTO_RANK, num_events - 2, num_features - 2) - amplitude.kept.size
-    if rank < 1:
-        return pattern[amplitude.kept], amplitude.gains, amplitude.training_gains
-    rest = whitened - scores @ pattern
-    start = random.standard_normal(min(rest.shape)).astype(np.float32)
-    _, singular, vectors = svds(rest, k=rank, v0=start, solver="arpack")
-    others = _shrunk(singular[::-1] / np.sqrt(num_events), noise_deviation, num_features / num_events)
-    return (
-        np.concatenate([pattern[amplitude.kept], vectors[::-1][others.kept]]).astype(np.float32),
-        np.concatenate([amplitude.gains, others.gains]),
-        np.concatenate([amplitude.training_gains, others.training_gains]),
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Shrunk:
-    """Components above the noise, and what scores along them are to be multiplied with."""
-
-    kept: NDArray[np.int64]
-    gains: NDArray[np.float32]
-    training_gains: NDArray[np.float32]
-
-
-def _shrunk(deviations: NDArray[np.float64], noise_deviation: float, aspect: float) -> _Shrunk:
-    """Shrink the standard deviations of scores, with noise in them and in `aspect` features per event."""
-    observed = np.asarray(deviations, dtype=np.float64) / max(noise_deviation, MIN_NOISE_DEVIATION)
-    kept = np.flatnonzero(observed > noise_edge(aspect) * EDGE_MARGIN)
-    signal = shrink_singular_values(observed[kept], aspect)
-    gains = signal / np.sqrt(1 + signal**2 * squared_cosine(signal, aspect))
-    return _Shrunk(kept, gains.astype(np.float32), (signal / observed[kept]).astype(np.float32))
-
-
-def _damped(offsets: NDArray[np.float64], center: float, gain: float) -> NDArray[np.float64]:
-    """Draw noisy offsets towards their centre, so that they vary as much as the true ones."""
-    return center + gain * (offsets - center)
+        num_averaged = int(clean.sum())
+    return _Aligned(aligned[:, PAD:-PAD], clean, alignment, screen)
 
 
 def _offset_gain(offsets: NDArray[np.float64], errors: NDArray[np.float64]) -> float:
@@ -344,8 +349,3 @@ def _active_features(whitened_mean: NDArray[np.float32]) -> NDArray[np.bool_]:
     whitened_mean : numpy.ndarray of float32, shape (num_samples, num_rows)
     """
     return np.asarray(maximum_filter1d(np.abs(whitened_mean), 2 * ACTIVE_REACH + 1, axis=0) > ACTIVE_DEVIATIONS)
-
-
-def _denoised(mean: NDArray[np.float32], noise: NoiseModel, num_averaged: int) -> NDArray[np.float32]:
-    """Take out of a mean over some snippets what is left in it of their background."""
-    return noise.unwhiten(denoise_matrix(noise.whiten(mean), 1 / np.sqrt(num_averaged)))

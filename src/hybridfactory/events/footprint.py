@@ -5,23 +5,33 @@ from numpy.typing import NDArray
 
 __all__ = ["end_taper", "footprint_weights"]
 
-MIN_SHARE_OF_PEAK = 0.005
-MIN_STANDARD_ERRORS = 5.0
+MIN_SHARE_OF_PEAK = 0.003
+MIN_DEVIATIONS = 4.0
+EDGE_MARGIN = 1.5
 NUM_TAPER_SAMPLES = 6
 
 
-def footprint_weights(mean: NDArray[np.float32], standard_error: NDArray[np.floating]) -> NDArray[np.float32]:
+def footprint_weights(mean: NDArray[np.float32], step_error: NDArray[np.floating]) -> NDArray[np.float32]:
     """Weight of every row: 0 where the unit isn't seen, 1 where it clearly is, smooth between.
+
+    Whether the unit stands out of the noise on a row is judged by the steps from sample to sample, which slow
+    potentials hardly have, along the few courses that the unit shows on its strong rows: so it is seen far out, where
+    no single sample stands out. Where it fades into a small share of its peak, so does the weight.
 
     Parameters
     ----------
     mean : numpy.ndarray, shape (num_samples, num_rows)
-    standard_error : numpy.ndarray, shape (num_rows,)
-        Standard error of `mean` on each row.
+    step_error : numpy.ndarray, shape (num_rows,)
+        Standard error of a step of `mean` on each row.
     """
     height = np.abs(mean).max(axis=0)
-    threshold = np.maximum(MIN_SHARE_OF_PEAK * height.max(), MIN_STANDARD_ERRORS * standard_error)
-    rise = np.clip(height / np.where(threshold > 0, threshold, 1) - 1, 0, 1)
+    steps = np.diff(mean.astype(np.float64), axis=0) / np.where(step_error > 0, step_error, 1)
+    _, singular, right = np.linalg.svd(steps, full_matrices=False)
+    # Courses of the noise itself reach the sum of these roots, and somewhat more where its steps follow each other.
+    is_course = singular > EDGE_MARGIN * sum(np.sqrt(steps.shape))
+    deviations = np.linalg.norm(singular[is_course, None] * right[is_course], axis=0)
+    share = height / max(float(height.max()), np.finfo(np.float64).tiny)
+    rise = np.clip(share / MIN_SHARE_OF_PEAK - 1, 0, 1) * (deviations > MIN_DEVIATIONS)
     weights = rise * rise * (3 - 2 * rise)
     weights[height.argmax()] = 1
     smooth: NDArray[np.float32] = weights.astype(np.float32)

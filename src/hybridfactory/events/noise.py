@@ -10,44 +10,68 @@ __all__ = ["NoiseModel", "estimate_noise"]
 
 SHRINKAGE = 1e-2
 NUM_SWEEPS = 2
+NOT_HEARD = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
 class NoiseModel:
-    """Covariance of the background as space ⊗ time (Kronecker), with its factors' square roots.
+    """Covariance of the background: independent patterns over time, each with its own covariance over space.
 
-    A full covariance of 30 rows × 81 samples has three million entries and would need as many snippets; the
-    product has four thousand and is well-conditioned from a few hundred.
+    A full covariance of 30 rows × 81 samples has three million entries and would need as many snippets. One product
+    of space ⊗ time (Kronecker) has four thousand, but knows a single pattern over space, where slow potentials are
+    common to all rows and fast noise is not. What is kept here has a covariance over space for each of the
+    patterns over time: slow ones have theirs, fast ones another.
 
     Parameters
     ----------
     standard_deviation : numpy.ndarray of float32, shape (num_rows,)
+    patterns : numpy.ndarray of float32, shape (num_samples, num_samples)
+        Orthonormal patterns over time, one per column, the strongest last.
+    pattern_deviation : numpy.ndarray of float32, shape (num_samples,)
+        Standard deviation along each, where a product of space and time describes the background.
     space_whitener, space_root : numpy.ndarray of float32, shape (num_rows, num_rows)
-        Symmetric inverse square root and square root of the covariance over rows.
-    time_whitener, time_root : numpy.ndarray of float32, shape (num_samples, num_samples)
-        The same over samples.
+        The same product's inverse square root and square root of the covariance over rows.
+    is_heard : numpy.ndarray of bool, shape (num_samples,)
+        False for patterns along which the background does not vary: where baselines were taken off, two are left
+        with nothing but rounding errors.
+    whiteners, roots : numpy.ndarray of float32, shape (num_samples, num_rows, num_rows)
+        For each pattern the symmetric inverse square root and square root of the covariance over rows; zero for
+        one that is not heard.
     """
 
     standard_deviation: NDArray[np.float32]
+    patterns: NDArray[np.float32]
+    pattern_deviation: NDArray[np.float32]
     space_whitener: NDArray[np.float32]
     space_root: NDArray[np.float32]
-    time_whitener: NDArray[np.float32]
-    time_root: NDArray[np.float32]
+    is_heard: NDArray[np.bool_]
+    whiteners: NDArray[np.float32]
+    roots: NDArray[np.float32]
 
     def whiten(self, snippets: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Make the background white with unit variance; shape (..., num_samples, num_rows)."""
-        return cast("NDArray[np.float32]", np.matmul(self.time_whitener, snippets @ self.space_whitener))
+        """Make the background white with unit variance; a symmetric operation; shape (..., num_samples, num_rows)."""
+        return self._apply(snippets, self.whiteners)
 
     def unwhiten(self, snippets: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take back `whiten`; shape (..., num_samples, num_rows)."""
-        return cast("NDArray[np.float32]", np.matmul(self.time_root, snippets @ self.space_root))
+        return self._apply(snippets, self.roots)
+
+    def _apply(self, snippets: NDArray[np.float32], factors: NDArray[np.float32]) -> NDArray[np.float32]:
+        shape = snippets.shape
+        flat = snippets.reshape(-1, *shape[-2:])
+        # samples × snippets × rows, so that each pattern's matrix multiplies one contiguous block.
+        shares = np.tensordot(self.patterns, flat, axes=(0, 1))
+        changed = np.matmul(shares, factors)
+        back = np.tensordot(changed, self.patterns, axes=(0, 1))
+        return cast("NDArray[np.float32]", np.ascontiguousarray(np.moveaxis(back, 2, 1)).reshape(shape))
 
 
 def estimate_noise(snippets: NDArray[np.float32], floor_variance: float = 0.0) -> NoiseModel:
     """Measure the background from snippets without spikes of the unit.
 
-    The maximum-likelihood estimate for a matrix-normal distribution by alternating sweeps (P. Dutilleul, 1999),
-    each factor drawn a little towards its diagonal so that it stays invertible.
+    The patterns over time are the eigenvectors of the covariance over samples in the maximum-likelihood estimate of
+    one product of space and time (P. Dutilleul, 1999). The covariance over rows is then measured for each pattern by
+    itself, and drawn towards what all patterns have in common, the more so the fewer snippets there are.
 
     Parameters
     ----------
@@ -57,8 +81,39 @@ def estimate_noise(snippets: NDArray[np.float32], floor_variance: float = 0.0) -
         Variance that every sample has at least, such as that of rounding.
     """
     num_snippets, num_samples, num_rows = snippets.shape
-    space = np.eye(num_rows)
-    time = np.eye(num_samples)
+    space, time = _product_covariance(snippets, floor_variance)
+    space_root, space_whitener = _roots(space)
+    strengths, patterns = np.linalg.eigh(time)
+    shares = np.tensordot(patterns.astype(np.float32), snippets, axes=(0, 1))
+    covariances = np.matmul(np.swapaxes(shares, 1, 2), shares).astype(np.float64) / num_snippets
+    # In proportion to what a product of space and time would have them be.
+    sizes = np.trace(covariances, axis1=1, axis2=2)[:, None, None] / np.trace(space)
+    against_product = sizes[:, 0, 0] / strengths
+    is_heard = against_product >= NOT_HEARD * np.median(against_product)
+    weight = num_rows / (num_rows + num_snippets)
+    covariances = (1 - weight) * covariances + weight * sizes * space
+    covariances = np.stack([_shrunk(covariance, floor_variance) for covariance in covariances])
+    roots, whiteners = _roots(covariances)
+    roots[~is_heard], whiteners[~is_heard] = 0, 0
+    variance = np.einsum("kii->i", covariances) / num_samples
+    return NoiseModel(
+        standard_deviation=np.sqrt(variance).astype(np.float32),
+        patterns=patterns.astype(np.float32),
+        pattern_deviation=np.sqrt(strengths).astype(np.float32),
+        space_whitener=space_whitener,
+        space_root=space_root,
+        is_heard=is_heard,
+        whiteners=whiteners,
+        roots=roots,
+    )
+
+
+def _product_covariance(
+    snippets: NDArray[np.float32], floor_variance: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Covariances over rows and over samples whose product fits the snippets best, in alternating sweeps."""
+    num_snippets, num_samples, num_rows = snippets.shape
+    space, time = np.eye(num_rows), np.eye(num_samples)
     for _ in range(NUM_SWEEPS):
         _, time_whitener = _roots(time)
         halfway = np.matmul(time_whitener, snippets).reshape(-1, num_rows)
@@ -66,10 +121,7 @@ def estimate_noise(snippets: NDArray[np.float32], floor_variance: float = 0.0) -
         _, space_whitener = _roots(space)
         halfway = np.swapaxes(snippets @ space_whitener, 1, 2).reshape(-1, num_samples)
         time = _shrunk((halfway.T @ halfway).astype(np.float64) / (num_snippets * num_rows), 0.0)
-    space_root, space_whitener = _roots(space)
-    time_root, time_whitener = _roots(time)
-    variance = np.diag(space) * np.trace(time) / num_samples
-    return NoiseModel(np.sqrt(variance).astype(np.float32), space_whitener, space_root, time_whitener, time_root)
+    return space, time
 
 
 def _shrunk(covariance: NDArray[np.float64], floor_variance: float) -> NDArray[np.float64]:
@@ -82,9 +134,10 @@ def _shrunk(covariance: NDArray[np.float64], floor_variance: float) -> NDArray[n
 
 
 def _roots(covariance: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Symmetric square root and inverse square root."""
+    """Symmetric square root and inverse square root; shape (..., n, n)."""
     values, vectors = np.linalg.eigh(covariance)
-    floored: NDArray[np.float64] = np.maximum(values, 1e-9 * np.max(values))
-    root = (vectors * np.sqrt(floored)) @ vectors.T
-    whitener = (vectors / np.sqrt(floored)) @ vectors.T
+    floored: NDArray[np.float64] = np.maximum(values, 1e-9 * values.max(axis=-1, keepdims=True))[..., None, :]
+    transposed = np.swapaxes(vectors, -1, -2)
+    root = (vectors * np.sqrt(floored)) @ transposed
+    whitener = (vectors / np.sqrt(floored)) @ transposed
     return root.astype(np.float32), whitener.astype(np.float32)

@@ -8,7 +8,7 @@ variance, and singular values divided by sqrt(num_events); `aspect` is num_featu
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EDGE_MARGIN", "denoise_matrix", "noise_edge", "shrink_singular_values", "squared_cosine"]
+__all__ = ["EDGE_MARGIN", "noise_edge", "shrink_singular_values", "squared_cosine"]
 
 
 EDGE_MARGIN = 1.03
@@ -59,23 +59,3 @@ def squared_cosine(signal: NDArray[np.float64], aspect: float) -> NDArray[np.flo
     with np.errstate(divide="ignore", invalid="ignore"):
         cosine = (power**2 - aspect) / (power**2 + aspect * power)
     return np.where(power > np.sqrt(aspect), np.maximum(cosine, 0), 0.0)
-
-
-def denoise_matrix(matrix: NDArray[np.floating], noise_deviation: float) -> NDArray[np.float32]:
-    """Best guess (least squares) of a low-rank matrix seen in white noise.
-
-    Parameters
-    ----------
-    matrix : numpy.ndarray, shape (num_samples, num_rows)
-    noise_deviation : float
-        Standard deviation of the noise on every entry.
-    """
-    flat, tall = sorted(matrix.shape)
-    left, singular, right = np.linalg.svd(matrix.astype(np.float64), full_matrices=False)
-    aspect = flat / tall
-    observed = singular / (noise_deviation * np.sqrt(tall))
-    discriminant = np.maximum((observed**2 - 1 - aspect) ** 2 - 4 * aspect, 0)
-    kept = observed > noise_edge(aspect)
-    shrunk = np.where(kept, np.sqrt(discriminant) / np.where(kept, observed, 1), 0)
-    denoised: NDArray[np.float32] = ((left * shrunk * noise_deviation * np.sqrt(tall)) @ right).astype(np.float32)
-    return denoised
