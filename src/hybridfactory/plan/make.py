@@ -1,7 +1,7 @@
 """Make the injection plan from event models: each unit's place, times and amplitudes, or why it has none."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from hybridfactory.plan.spike_times import (
     renewal_times,
 )
 
-__all__ = ["PlanSettings", "make_plan"]
+__all__ = ["PlanSettings", "make_plan", "place_events"]
 
 PLACEMENT, TIMES, AMPLITUDES = 1, 2, 3
 CLEARLY_SEEN_SHARE_OF_PEAK = 0.1
@@ -130,17 +130,55 @@ def _planned(
         settings.amplitude_scale_max,
         settings.random(model.label, AMPLITUDES),
     )
+    planned = place_events(
+        model, move, times, factors, sites, model.label + settings.label_offset, num_donor_spikes=num_donor_spikes
+    )
+    if planned is None:
+        return _refused(model.label, "its events are zero or not finite", num_donor_spikes, model)
+    return replace(planned, notes=(*model.notes, *_notes_on(model, move, settings)))
+
+
+def place_events(
+    model: EventModel,
+    move: Move,
+    times: EventTimes,
+    factors: NDArray[np.float32],
+    sites: ProbeSites,
+    injected_label: int,
+    *,
+    num_donor_spikes: int,
+) -> PlannedUnit | None:
+    """Put a unit's events where a move carries them, timed by the trough of their mean.
+
+    Parameters
+    ----------
+    model : EventModel
+    move : Move
+    times : EventTimes
+        Centres of the events' windows, and the donor spikes they look like; not empty.
+    factors : numpy.ndarray of float32, shape (num_events,)
+        Amplitude factors.
+    sites : ProbeSites
+    injected_label : int
+    num_donor_spikes : int
+        Spikes of the donor in the sorting.
+
+    Returns
+    -------
+    PlannedUnit or None
+        None where the events come to nothing, or to no finite number.
+    """
     height = np.abs(_mean_of_events(model, move.footprint, times.donors, factors))
     # Written so that NaN fails.
     if not (0 < height.max() < np.inf):
-        return _refused(model.label, "its events are zero or not finite", num_donor_spikes, model)
+        return None
     column = int(height.max(axis=0).argmax())
-    lateness = int(height[:, column].argmax()) - rules.samples_before
+    lateness = int(height[:, column].argmax()) - model.samples_before
     return PlannedUnit(
         donor_label=model.label,
-        injected_label=model.label + settings.label_offset,
+        injected_label=injected_label,
         reason="",
-        notes=(*model.notes, *_notes_on(model, move, settings)),
+        notes=model.notes,
         num_donor_spikes=num_donor_spikes,
         num_training_spikes=model.num_training_spikes,
         rank=len(model.components),
