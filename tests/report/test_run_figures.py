@@ -11,11 +11,12 @@ from PIL import Image
 
 from hybridfactory import HybridRun
 from hybridfactory.report.at_sites import pitch
+from hybridfactory.report.inline import inline_svg
 from hybridfactory.report.intervals import count_intervals
 from hybridfactory.report.measure import UnitView, ViewOfRun
 from hybridfactory.report.probe_map import MAX_LABELS, probe_figure, probe_table, spread_labels
 from hybridfactory.report.run_figures import PATTERNS, write_run_figures
-from hybridfactory.report.style import drawing, inline_svg, new_figure
+from hybridfactory.report.style import drawing, new_figure
 from hybridfactory.report.unit_figure import unit_figure
 
 

@@ -105,3 +105,17 @@ def test_unknown_numbers_are_dashes(run_folder: Path, view: ViewOfRun, tmp_path:
     page = Page(write_run_report(run, view, tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "SNR –" in page.text
     assert "nan" not in page.text
+
+
+def test_realism_scores_are_shown_with_their_hints(run_folder: Path, view: ViewOfRun, tmp_path: Path) -> None:
+    poor = {"donor_label": 1, "auc": 0.7134, "interval": [0.66, 0.76], "hint": "few spikes to learn from"}
+    unknown = {"donor_label": 2, "auc": None, "interval": None, "reason": "no silent moment"}
+    run = with_manifest(run_folder, tmp_path / "run", realism={"units": [poor, unknown]})
+    html = write_run_report(run, view, tmp_path / "report.html").read_text(encoding="utf-8")
+    page = Page(html)
+    assert "Realism, median AUC 0.71 worst 0.71" in page.text
+    assert "0.66 to 0.76" in page.text
+    assert "Unit 1, realism: few spikes to learn from" in page.text
+    assert "Unit 2, realism: no silent moment" in page.text
+    assert "not measured" not in page.text
+    assert ' poor">0.71</td>' in html

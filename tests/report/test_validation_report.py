@@ -10,7 +10,7 @@ import pytest
 from html_reading import Page, assert_self_contained
 from made_validation import EVENTS, make_result, make_sorter
 
-from hybridfactory.report import validation, validation_tables
+from hybridfactory.report import unit_cards, validation, validation_tables
 from hybridfactory.report.validation import write_validation_report
 from hybridfactory.validation.result import SorterResult, ValidationResult
 
@@ -37,6 +37,7 @@ def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
         return paths
 
     monkeypatch.setattr(validation, "save", touch)
+    monkeypatch.setattr(unit_cards, "save", touch)
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +179,7 @@ def test_a_sorter_that_found_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture
 def many(no_files: None, monkeypatch: pytest.MonkeyPatch) -> list[SorterResult]:
-    monkeypatch.setattr(validation, "MAX_UNIT_FIGURES", 4)
+    monkeypatch.setattr(unit_cards, "MAX_UNIT_FIGURES", 4)
     monkeypatch.setattr(validation, "MAX_SORTERS", 2)
     monkeypatch.setattr(validation_tables, "MAX_ROWS", 20)
     return [make_sorter(f"sorter {index}", 40, quality=0.9 - 0.1 * index) for index in range(3)]
@@ -198,7 +199,7 @@ def test_many_units_and_sorters_are_cut_and_it_says_so(many: list[SorterResult],
 def test_figures_of_units_stop_where_the_page_is_full(
     many: list[SorterResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(validation, "MAX_CARD_BYTES", 100_000)
+    monkeypatch.setattr(unit_cards, "MAX_CARD_BYTES", 100_000)
     page, text, written = write(make_result(many[:1], tmp_path), tmp_path)
     shown = [name for name in page.ids if name.startswith("s0-unit")]
     assert 0 < len(shown) < 4
@@ -212,7 +213,7 @@ def test_the_limits_leave_room_for_the_rest() -> None:
     """Cards, and what else a page may hold: tables of 200 rows for six sorters, and their other figures."""
     bytes_of_row, tables, other_figures = 16 * 90, 6, 90_000
     rest = validation.MAX_SORTERS * (tables * validation_tables.MAX_ROWS * bytes_of_row / 3 + other_figures)
-    assert validation.MAX_CARD_BYTES + rest < 10_000_000
+    assert unit_cards.MAX_CARD_BYTES + rest < 10_000_000
 
 
 @pytest.mark.usefixtures("no_files")

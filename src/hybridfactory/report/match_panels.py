@@ -9,7 +9,17 @@ from matplotlib.figure import Figure
 
 from hybridfactory.report.at_sites import draw_at_sites, draw_baselines, draw_scale_bars, pitch
 from hybridfactory.report.recall_panels import draw_recall
-from hybridfactory.report.style import FOUND, INJECTED, INK, MUTED, legend_above, panel_figure, say_none, short
+from hybridfactory.report.style import (
+    FOUND,
+    INJECTED,
+    INK,
+    MUTED,
+    how_many,
+    legend_above,
+    panel_figure,
+    say_none,
+    short,
+)
 from hybridfactory.validation.result import SorterResult, UnitWaveforms
 
 __all__ = ["match_figure", "match_page_figures"]
@@ -111,7 +121,7 @@ def draw_hits(axes: Axes, sorter: SorterResult, new_unit: int, amplitude_unit: s
             color=colour,
             alpha=0.75,
             rasterized=True,
-            label=f"{what} ({_how_many(len(drawn), len(part))})",
+            label=f"{what} ({how_many(len(drawn), len(part))})",
         )
     axes.margins(x=0.01)
     legend_above(axes)
@@ -120,10 +130,6 @@ def draw_hits(axes: Axes, sorter: SorterResult, new_unit: int, amplitude_unit: s
 def _spread(events: pd.DataFrame) -> pd.DataFrame:
     """At most so many rows, evenly over all."""
     return events.iloc[np.unique(np.linspace(0, len(events) - 1, min(len(events), MAX_POINTS)).round().astype(int))]
-
-
-def _how_many(drawn: int, known: int) -> str:
-    return f"{drawn:,}" if drawn >= known else f"{drawn:,} of {known:,}"
 
 
 def draw_correlogram(axes: Axes, sorter: SorterResult, new_unit: int) -> None:

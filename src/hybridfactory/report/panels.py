@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hybridfactory.report.at_sites import draw_at_sites, draw_baselines, draw_scale_bars, pitch
 from hybridfactory.report.intervals import INTERVAL_EDGES_MS, count_intervals
 from hybridfactory.report.measure import Place, UnitView, ViewOfRun
-from hybridfactory.report.style import DONOR, INJECTED, INK, MUTED, legend_above
+from hybridfactory.report.style import DONOR, INJECTED, INK, MUTED, how_many, legend_above
 
 __all__ = ["draw_amplitudes", "draw_intervals", "draw_single_spikes", "draw_waveforms"]
 
@@ -96,18 +96,13 @@ def draw_amplitudes(axes: Axes, view: ViewOfRun, unit: UnitView) -> None:
             color=colour,
             alpha=0.55,
             rasterized=True,
-            label=f"{what} ({_how_many(place)})",
+            label=f"{what} ({how_many(place.drawn_samples.size, place.samples.size)})",
         )
     axes.margins(x=0.01)
     axes.set_title("amplitude", loc="left")
     axes.set_xlabel("time in the recording (s)")
     axes.set_ylabel(f"at the trough ({view.unit_of_value})")
     legend_above(axes)
-
-
-def _how_many(place: Place) -> str:
-    drawn, known = place.drawn_samples.size, place.samples.size
-    return f"{drawn:,}" if drawn >= known else f"{drawn:,} of {known:,}"
 
 
 def draw_intervals(axes: Axes, view: ViewOfRun, unit: UnitView) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from hybridfactory.ground_truth.run import HybridRun
 from hybridfactory.progress import ProgressCallback, no_progress
+from hybridfactory.report.inline import inline_svg
 from hybridfactory.report.measure import UnitView, ViewOfRun
 from hybridfactory.report.page import MAX_FIGURE_BYTES, PageFigure, number, render
 from hybridfactory.report.probe_map import probe_figure, probe_table
@@ -20,7 +21,7 @@ from hybridfactory.report.run_tables import (
     refused_unit_table,
     unit_table,
 )
-from hybridfactory.report.style import drawing, inline_svg
+from hybridfactory.report.style import drawing
 from hybridfactory.report.unit_figure import page_figures
 
 __all__ = ["write_run_report"]

@@ -1,8 +1,5 @@
 """How figures look, and how they become files and parts of a page."""
 
-import base64
-import io
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +8,6 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 
 __all__ = [
     "DONOR",
@@ -24,12 +20,13 @@ __all__ = [
     "SERIES",
     "SITE",
     "drawing",
-    "inline_svg",
+    "how_many",
     "legend_above",
     "new_figure",
     "panel_figure",
     "save",
     "say_none",
+    "settle",
     "short",
 ]
 
@@ -42,20 +39,6 @@ INK = "#30343b"
 MUTED = "#767c86"
 GRID = "#d5d8dd"
 SITE = "#b4b8bf"
-
-# On a page, the page's scheme decides; the names are those of its style sheet.
-THEMED = {
-    DONOR: "--donor",
-    INJECTED: "--injected",
-    FOUND: "--found",
-    MISSED: "--missed",
-    "#e69f00": "--fifth",
-    "#56b4e9": "--sixth",
-    INK: "--ink",
-    MUTED: "--muted",
-    GRID: "--line",
-    SITE: "--site",
-}
 
 SERIES = (
     (DONOR, "-"),
@@ -100,7 +83,6 @@ LEFT_IN, RIGHT_IN, BETWEEN_IN = 0.62, 0.14, 0.55
 BOTTOM_IN, TOP_IN, HEAD_IN = 0.46, 0.27, 0.24
 FILE_DPI = 150
 LONGEST_NAME = 18
-PAGE_DPI = 130
 
 
 @contextmanager
@@ -165,6 +147,11 @@ def panel_figure(
     return figure, panels
 
 
+def how_many(drawn: int, known: int) -> str:
+    """Write how many of some things are drawn."""
+    return f"{drawn:,}" if drawn >= known else f"{drawn:,} of {known:,}"
+
+
 def say_none(axes: Axes, why: str) -> None:
     """Say in an empty panel why it is empty."""
     axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=MUTED)
@@ -206,99 +193,14 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     list of pathlib.Path
     """
     png, svg = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg")
-    _settle(figure)
+    settle(figure)
     figure.savefig(png, dpi=FILE_DPI, facecolor="white", metadata={"Software": None})
     figure.savefig(svg, dpi=FILE_DPI, facecolor="white", metadata={"Date": None})
     return [png, svg]
 
 
-def _settle(figure: Figure) -> None:
+def settle(figure: Figure) -> None:
     """Lay a figure out once; otherwise Matplotlib does so for every file."""
     if figure.get_layout_engine() is not None:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
-
-
-def inline_svg(figure: Figure, prefix: str, description: str) -> str:
-    """Turn a figure into an SVG element that takes its colours and font from the page around it.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-    prefix : str
-        Letters, digits and hyphens; keeps the identifiers of a page's figures apart.
-    description : str
-        What a reader who cannot see the figure is told.
-
-    Returns
-    -------
-    str
-        Self-contained: raster parts are embedded, and no address is named.
-    """
-    stream = io.StringIO()
-    _settle(figure)
-    figure.savefig(stream, format="svg", dpi=PAGE_DPI, transparent=True, metadata={"Date": None})
-    text = stream.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r"<style.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
-    opening = rf'<svg \1 role="img" aria-label="{_quoted(description)}">'
-    text = re.sub(r"<svg[^>]*?(viewBox=\"[^\"]*\")[^>]*>", opening, text, count=1)
-    text = text.replace("xlink:href", "href")
-    text = re.sub(r"\s*font-family: [^;\"]*;?", "", text)
-    text = re.sub(r"(font: [\d.]+px) [^;\"]*", r"\1 inherit", text)
-    text = _few_colours(_short_numbers(text))
-    text = _own_identifiers(text, prefix)
-    for colour, name in THEMED.items():
-        text = text.replace(colour, f"var({name})")
-    return re.sub(r">\s+<", "><", text)
-
-
-def _quoted(text: str) -> str:
-    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
-        text = text.replace(character, entity)
-    return text.replace("\\", "\\\\")
-
-
-def _short_numbers(svg: str) -> str:
-    """Cut coordinates to what can be seen: it makes paths half as long."""
-
-    def path(match: re.Match[str]) -> str:
-        return f' d="{_rounded(" ".join(match[1].split()), 1)}"'
-
-    def place(match: re.Match[str]) -> str:
-        return f'{match[1]}{_rounded(match[2], 2)}"'
-
-    svg = re.sub(r" d=\"([^\"]*)\"", path, svg)
-    return re.sub(r"( (?:x|y|x1|x2|y1|y2|width|height|transform)=\")([^\"]*)\"", place, svg)
-
-
-def _rounded(numbers: str, digits: int) -> str:
-    def shorten(match: re.Match[str]) -> str:
-        return f"{float(match[0]):.{digits}f}".rstrip("0").rstrip(".")
-
-    return re.sub(r"-?\d+\.\d+", shorten, numbers)
-
-
-def _few_colours(svg: str) -> str:
-    """Store embedded pictures with a palette: thin lines in one colour need no more."""
-
-    def smaller(match: re.Match[str]) -> str:
-        with Image.open(io.BytesIO(base64.b64decode(match[1]))) as picture:
-            few = picture.convert("RGBA").quantize(32, method=Image.Quantize.FASTOCTREE)
-        stream = io.BytesIO()
-        few.save(stream, format="png", optimize=True)
-        return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
-
-    return re.sub(r"data:image/png;base64,\s*([A-Za-z0-9+/=\s]+)", smaller, svg)
-
-
-def _own_identifiers(svg: str, prefix: str) -> str:
-    """Drop identifiers that nothing refers to, and give the others a prefix."""
-    used = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", svg))
-
-    def identifier(match: re.Match[str]) -> str:
-        return f' id="{prefix}-{match[1]}"' if match[1] in used else ""
-
-    svg = re.sub(r" id=\"([^\"]+)\"", identifier, svg)
-    return re.sub(r"(url\(#|href=\"#)", rf"\g<1>{prefix}-", svg)

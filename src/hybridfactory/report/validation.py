@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,12 @@ import numpy as np
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.report.accuracy_panels import accuracy_by_snr_figure, accuracy_map_figure
 from hybridfactory.report.confusion_map import confusion_figure
-from hybridfactory.report.match_panels import match_figure, match_page_figures
+from hybridfactory.report.inline import inline_svg
 from hybridfactory.report.page import PageFigure, number, render
 from hybridfactory.report.realism_scores import RealismScore, read_scores
 from hybridfactory.report.recall_panels import recall_figure, recall_page_figures
-from hybridfactory.report.style import SERIES, drawing, inline_svg, save, short
+from hybridfactory.report.style import SERIES, drawing, save, short
+from hybridfactory.report.unit_cards import UnitCards
 from hybridfactory.report.validation_tables import (
     baseline_table,
     comparison_table,
@@ -23,7 +23,6 @@ from hybridfactory.report.validation_tables import (
     ranking_table,
     source_table,
     unit_table,
-    worst_first,
 )
 from hybridfactory.validation.result import SorterResult, ValidationResult
 
@@ -31,22 +30,6 @@ __all__ = ["write_validation_report"]
 
 MAX_SORTERS = len(SERIES)
 """Sorters that are shown in full, from the best one."""
-
-MAX_UNIT_FIGURES = 100
-"""Figures of single units, all sorters together; the worst units of each come first."""
-
-MAX_CARD_BYTES = 5_500_000
-"""What the figures of single units may weigh on the page; with all else it stays below 10 MB."""
-
-REASONS = MappingProxyType(
-    {
-        "small": "most are small",
-        "collision": "most collide with another spike",
-        "edge": "most lie at an end of the file",
-        "drifted": "most lie where the unit had drifted or was lost",
-        "other": "for most, none of the reasons that are checked holds",
-    }
-)
 
 REPORT_NAME = "report.html"
 
@@ -77,7 +60,6 @@ def write_validation_report(
     names = result.ranking["sorter"].tolist()[:MAX_SORTERS]
     sorters = [result.sorter(name) for name in names]
     scores = read_scores(result.realism)
-    units_each = MAX_UNIT_FIGURES // max(len(sorters), 1)
     written: list[Path] = []
     with drawing():
         written += save(recall_figure(sorters), folder / "recall_curves")
@@ -91,8 +73,8 @@ def write_validation_report(
                 confusion_figure(sorter.confusion, f"{short(sorter.name)}: where the events went (%)"),
                 folder / f"confusion-{sorter.name}",
             )
-        cards = _Cards(result, scores, folder, units_each * len(sorters), progress)
-        sections = [_section(result, sorter, index, cards, units_each) for index, sorter in enumerate(sorters)]
+        cards = UnitCards(result, scores, folder, len(sorters), progress)
+        sections = [_section(result, sorter, index, cards) for index, sorter in enumerate(sorters)]
         recall = [
             PageFigure(inline_svg(figure, f"recall-{index}", f"Recall of all units together against {covariate}"))
             for index, (covariate, figure) in enumerate(recall_page_figures(sorters).items())
@@ -168,11 +150,9 @@ def _realism_note(scores: Mapping[int, RealismScore]) -> str:
     )
 
 
-def _section(
-    result: ValidationResult, sorter: SorterResult, index: int, cards: "_Cards", most: int
-) -> dict[str, Any]:
+def _section(result: ValidationResult, sorter: SorterResult, index: int, cards: UnitCards) -> dict[str, Any]:
     """All that the page shows of one sorter."""
-    own_cards = cards.of(sorter, index, most)
+    own_cards = cards.of(sorter, index)
     places = {card["label"]: f"#{card['anchor']}" for card in own_cards if card["figures"]}
     accuracy = inline_svg(
         accuracy_map_figure(result, sorter), f"map-{index}", f"{sorter.name}: accuracy of each unit at its place"
@@ -209,87 +189,3 @@ def _section(
 def _sorter_facts(sorter: SorterResult) -> str:
     lag = number(sorter.lag_ms, 2, sign=True)
     return f"{sorter.num_found_units:,} units with {sorter.num_found_spikes:,} spikes, lag {lag} ms"
-
-
-class _Cards:
-    """Draws single units: each as a file, and on the page as long as there is room.
-
-    Parameters
-    ----------
-    result : ValidationResult
-    scores : mapping of int to RealismScore
-    folder : pathlib.Path
-    total : int
-        Most cards to come, for the progress.
-    progress : callable
-    """
-
-    def __init__(
-        self,
-        result: ValidationResult,
-        scores: Mapping[int, RealismScore],
-        folder: Path,
-        total: int,
-        progress: ProgressCallback,
-    ) -> None:
-        self.scores = scores
-        self.written: list[Path] = []
-        self._result = result
-        self._folder = folder
-        self._total = max(min(total, len(result.truth_units) * len(result.sorters)), 1)
-        self._progress = progress
-        self._done = 0
-
-    def of(self, sorter: SorterResult, index: int, most: int) -> list[dict[str, Any]]:
-        """Make the cards of a sorter's worst units; `index` tells its cards from those of others."""
-        left = MAX_CARD_BYTES // min(len(self._result.sorters), MAX_SORTERS)
-        cards = []
-        for unit in worst_first(sorter.units).to_dict("records")[:most]:
-            label = int(unit["new_unit"])
-            figure = match_figure(sorter, label, self._result.amplitude_unit)
-            self.written += save(figure, self._folder / f"unit-{label}-{sorter.name}")
-            figures = self._on_page(sorter, index, label) if left > 0 else []
-            left -= sum(len(picture.svg.encode()) for picture in figures)
-            cards.append(self._card(unit, index, figures if left >= 0 else []))
-            self._done += 1
-            self._progress("drawing units", self._done, self._total)
-        return cards
-
-    def _on_page(self, sorter: SorterResult, index: int, label: int) -> list[PageFigure]:
-        drawn = match_page_figures(sorter, label, self._result.amplitude_unit)
-        return [
-            PageFigure(inline_svg(figure, f"s{index}-u{label}-{place}", f"{sorter.name}, unit {label}: {what}"))
-            for place, (what, figure) in enumerate(drawn.items())
-        ]
-
-    def _card(self, unit: Mapping[Any, Any], index: int, figures: list[PageFigure]) -> dict[str, Any]:
-        label = int(unit["new_unit"])
-        facts = [
-            f"accuracy {number(unit['accuracy'], 2)}",
-            f"precision {number(unit['precision'], 2)}",
-            f"recall {number(unit['recall'], 2)}",
-            f"SNR {number(unit['snr'], 1)}",
-        ]
-        score = self.scores.get(int(unit["true_unit"]))
-        if score is not None and score.auc is not None:
-            facts.append(f"realism AUC {number(score.auc, 2)}")
-        return {
-            "label": label,
-            "anchor": f"s{index}-unit-{label}",
-            "found": "not matched" if unit["found_unit"] is None else f"found as {unit['found_unit']}",
-            "facts": ", ".join(facts),
-            "remarks": _remarks(unit),
-            "figures": figures,
-        }
-
-
-def _remarks(unit: Mapping[Any, Any]) -> list[str]:
-    remarks = []
-    if unit["num_pieces"] > 1:
-        merged = number(unit["merged_accuracy"], 2)
-        remarks.append(f"Made up of found units {unit['pieces']}: accuracy {merged} when they are merged.")
-    if unit["merged_with"]:
-        remarks.append(f"Its found unit holds {unit['merged_with']} as well.")
-    if unit["missed"]:
-        remarks.append(f"{int(unit['missed']):,} events were missed; {REASONS.get(unit['reason'], unit['reason'])}.")
-    return remarks
