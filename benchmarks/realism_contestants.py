@@ -1,9 +1,10 @@
 """Who takes part in realism.py: each makes events from donor spikes, one for each spike, in raw counts."""
 
+import os
 import subprocess
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,10 +13,13 @@ from numpy.typing import NDArray
 
 from hybridfactory.events.alignment import NUM_PHASES, shift
 from hybridfactory.events.learn import ModelSettings, RefusedUnit, Sites, learn_event_models
+from hybridfactory.parameters.parameters import Parameters
 from hybridfactory.recording.flat import FlatRecording
 from realism_worlds import ONSET, Unit, World
 
-BEFORE = AFTER = 40
+DEFAULTS = {field.name: field.default for field in fields(Parameters)}
+ORIGINAL_BEFORE = 40  # samples, the default of the tool of 2018
+TEMPLATE_S = (0.001, 0.002)  # SpikeInterface's default window
 AMPLITUDE_DEVIATION = 0.05
 
 
@@ -55,7 +59,13 @@ def ours(construction: str) -> Contestant:
     def make(task: Task) -> Events | str:
         rows = np.arange(len(task.world.positions))
         sites = Sites(rows, task.world.positions, np.zeros(rows.size, dtype=np.int64))
-        settings = ModelSettings(BEFORE, AFTER, 6, construction, task.seed)
+        settings = ModelSettings(
+            samples_before=DEFAULTS["samples_before"],
+            samples_after=DEFAULTS["samples_after"],
+            max_rank=None if (rank := DEFAULTS["num_singular_values"]) == "auto" else rank,
+            construction=construction,
+            seed=task.seed,
+        )
         model = learn_event_models(task.recording, {1: task.spikes}, sites, settings)[1]
         if isinstance(model, RefusedUnit):
             return model.reason
@@ -67,10 +77,11 @@ def ours(construction: str) -> Contestant:
             waveforms[which] = shift(waveforms[which], phase / NUM_PHASES)
         # A spike's trough may lie off its stated time.
         lag = model.donor_samples - task.spikes
-        before = BEFORE + max(0, -int(lag.min()))
-        events = np.zeros((lag.size, before + 1 + AFTER + max(0, int(lag.max())), rows.size), dtype=np.float32)
+        before = model.samples_before + max(0, -int(lag.min()))
+        width = before - model.samples_before + waveforms.shape[1] + max(0, int(lag.max()))
+        events = np.zeros((lag.size, width, rows.size), dtype=np.float32)
         for event, late, waveform in zip(events, lag, waveforms, strict=True):
-            start = before - BEFORE + late
+            start = before - model.samples_before + late
             event[start : start + len(waveform), model.rows] = waveform
         return Events(events, before)
 
@@ -80,7 +91,7 @@ def ours(construction: str) -> Contestant:
 def mean_template(task: Task) -> Events | str:
     """SpikeInterface's average of the raw snippets, injected by it with a random factor for each spike.
 
-    The offset of its first samples, which SpikeInterface would add as well, is taken off.
+    Its default window. The offset of the first samples, which it would add as well, is taken off.
     """
     import spikeinterface.core as si  # noqa: PLC0415
     from spikeinterface.core.generate import InjectTemplatesRecording  # noqa: PLC0415
@@ -89,18 +100,19 @@ def mean_template(task: Task) -> Events | str:
     spikes = np.zeros(task.spikes.size, dtype=si.base.minimum_spike_dtype)
     spikes["sample_index"] = task.spikes
     host = si.NumpyRecording([traces], frequency)
+    before, after = (round(part * frequency) for part in TEMPLATE_S)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         template = si.estimate_templates(
-            host, spikes, [0], BEFORE, AFTER + 1, return_in_uV=False, n_jobs=1, progress_bar=False
+            host, spikes, [0], before, after, return_in_uV=False, n_jobs=1, progress_bar=False
         )
     template = (template - template[:, :8].mean(axis=1, keepdims=True)).astype(np.float32)
-    width = BEFORE + 1 + AFTER
-    times = np.arange(task.spikes.size) * width + BEFORE
+    width = before + after
+    times = np.arange(task.spikes.size) * width + before
     sorting = si.NumpySorting.from_samples_and_labels([times], [np.zeros(times.size, dtype=int)], frequency)
     factors = np.random.default_rng(task.seed).normal(1, AMPLITUDE_DEVIATION, times.size)
-    injected = InjectTemplatesRecording(sorting, template, BEFORE, factors, num_samples=[times.size * width])
-    return Events(injected.get_traces().reshape(times.size, width, -1).astype(np.float32), BEFORE)
+    injected = InjectTemplatesRecording(sorting, template, before, factors, num_samples=[times.size * width])
+    return Events(injected.get_traces().reshape(times.size, width, -1).astype(np.float32), before)
 
 
 def tool_of_2018(python: Path) -> Contestant:
@@ -114,9 +126,11 @@ def tool_of_2018(python: Path) -> Contestant:
             np.save(folder / "spikes.npy", task.spikes)
             source = [str(task.recording.files[0].path), str(task.world.frequency), str(folder / "positions.npy")]
             command = [str(python), str(script), *source, str(folder / "spikes.npy"), str(task.seed)]
-            run = subprocess.run([*command, str(folder / "events.npy")], capture_output=True, text=True, check=False)
+            command.append(str(folder / "events.npy"))
+            one_thread = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+            run = subprocess.run(command, capture_output=True, text=True, check=False, env=one_thread)
             if run.returncode:
                 return (run.stderr.strip().splitlines() or ["it failed"])[-1]
-            return Events(np.load(folder / "events.npy").astype(np.float32), BEFORE)
+            return Events(np.load(folder / "events.npy").astype(np.float32), ORIGINAL_BEFORE)
 
     return make
