@@ -14,6 +14,7 @@ __all__ = [
     "PlacementError",
     "ProbeError",
     "RecordingError",
+    "SorterError",
     "SortingError",
 ]
 
@@ -40,6 +41,10 @@ class ProbeError(HybridFactoryError, ValueError):
 
 class RecordingError(HybridFactoryError, ValueError):
     """A raw recording, or its metadata, cannot be read as described."""
+
+
+class SorterError(HybridFactoryError, RuntimeError):
+    """A spike sorter was started and did not come to an end."""
 
 
 class SortingError(HybridFactoryError, ValueError):

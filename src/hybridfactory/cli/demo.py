@@ -6,29 +6,44 @@ import click
 
 from hybridfactory.cli.generate import generate_and_report
 from hybridfactory.cli.reporting import reporting
+from hybridfactory.cli.validate import validate_and_report
 
 __all__ = ["demo"]
 
+QUICKEST = "quickest"
 
 EXAMPLES = """\b
 Examples:
   hybridfactory demo
-  hybridfactory demo /tmp/demo --seed 1
+  hybridfactory demo --sort
+  hybridfactory demo /tmp/demo --seed 1 --sort tridesclous2
 """
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("hybridfactory-demo"))
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Random seed.")
+@click.option(
+    "--sort",
+    "sorter",
+    is_flag=False,
+    flag_value=QUICKEST,
+    metavar="[SORTER]",
+    help="Sort the hybrid and validate the result; mountainsort5, spykingcircus2 or tridesclous2. "
+    "Default: the quickest that is installed.",
+)
 @click.option("--silent", is_flag=True, help="Print nothing unless the run fails.")
-def demo(folder: Path, seed: int, silent: bool) -> None:
+def demo(folder: Path, seed: int, sorter: str | None, silent: bool) -> None:
     """Make a small simulated recording, and a hybrid of it.
 
     FOLDER is made, and filled with a Neuropixels recording as SpikeGLX writes it (25 s, 48 channels), its
     sorting as phy reads it, a commented params.py to learn from, and the hybrid that generate makes of them:
     about 150 MB. Default: hybridfactory-demo in the current folder. A folder that holds anything but an
     earlier demo is refused.
+
+    With --sort, a spike sorter then sorts the hybrid, and validate tells how well it did.
     """
+    chosen = _installed(sorter)
     with reporting(silent=silent) as reporter:
         from hybridfactory.demo import make_demo
 
@@ -37,3 +52,39 @@ def demo(folder: Path, seed: int, silent: bool) -> None:
         click.echo(f"Recording, sorting and parameters of the demo are in {folder}.")
         click.echo(f"Generating as if called by: hybridfactory generate {params}\n")
     generate_and_report(params, silent=silent)
+    if chosen is not None:
+        _sort_and_validate(params.parent, chosen, silent=silent)
+
+
+def _installed(sorter: str | None) -> str | None:
+    """Name the sorter that was asked for, if it and what validation needs are there."""
+    if sorter is None:
+        return None
+    from hybridfactory.errors import ParameterError
+    from hybridfactory.pipeline.sort import choose_sorter
+    from hybridfactory.report.extra import require_report_extra
+
+    try:
+        chosen = choose_sorter(None if sorter == QUICKEST else sorter)
+    except ParameterError as error:
+        raise click.UsageError(f"--sort: {error}; name the FOLDER first", click.get_current_context()) from error
+    require_report_extra("demo --sort")
+    return chosen
+
+
+def _sort_and_validate(folder: Path, sorter: str, *, silent: bool) -> None:
+    run_folder, sorted_folder = folder / "hybrid", folder / f"sorted-{sorter}"
+    with reporting(silent=silent) as reporter:
+        from hybridfactory.pipeline.sort import log_of, sort
+
+        sort(run_folder, sorted_folder, sorter=sorter, progress=reporter.progress)
+    if not silent:
+        click.echo(
+            f"\nThe sorting by {sorter} is in {sorted_folder}, what it printed in {log_of(sorted_folder).name}."
+        )
+        click.echo(
+            f"Validating as if called by: hybridfactory validate {run_folder} {sorted_folder} --name {sorter}\n"
+        )
+    validate_and_report(run_folder, (sorted_folder,), silent=silent, options={"names": [sorter]})
+    if not silent:
+        click.echo(f"Open in a browser: {run_folder / 'validation-demo' / 'report.html'}")
