@@ -8,7 +8,7 @@ from scipy.ndimage import maximum_filter1d
 
 from hybridfactory.events.alignment import PAD, OffsetEstimator, align, centered, phase_of
 from hybridfactory.events.components import find_components
-from hybridfactory.events.footprint import end_taper, footprint_weights
+from hybridfactory.events.footprint import deviations_from_noise, end_taper, footprint_weights
 from hybridfactory.events.mean import denoise_mean
 from hybridfactory.events.noise import NoiseModel, estimate_noise
 from hybridfactory.events.screening import Screen, finite_windows, make_screen, ordinary_windows, robust_spread
@@ -178,7 +178,9 @@ def fit_unit(
     halves, num_averaged = _rough_means(values[is_finite])
     if not halves.any():
         return TooFewSpikes(0, "spikes with a signal on any of its channels")
-    weights = _footprint(halves.mean(axis=0), num_averaged, quiet, floor)
+    inner = halves[:, PAD:-PAD]
+    deviations = deviations_from_noise(inner, quiet[:, PAD:-PAD], floor)
+    weights = footprint_weights(inner.mean(axis=0), deviations)
     columns = np.flatnonzero(weights)
     values, quiet, halves = values[:, :, columns], quiet[:, :, columns], halves[:, :, columns]
     noise = estimate_noise(quiet[:, PAD:-PAD], floor)
@@ -229,15 +231,6 @@ def _rough_means(snippets: NDArray[np.float32]) -> tuple[NDArray[np.float32], in
     stride = 2 * -(-len(snippets) // (2 * NUM_ROBUST_MEAN))
     halves = np.stack([np.median(snippets[parity::stride], axis=0) for parity in (0, 1)])
     return halves, 2 * len(snippets[::stride])
-
-
-def _footprint(
-    rough_mean: NDArray[np.float32], num_averaged: int, quiet: NDArray[np.float32], floor: float
-) -> NDArray[np.float32]:
-    """Weight of every candidate row; shape (num_rows,)."""
-    step_variance = np.diff(quiet[:, PAD:-PAD], axis=1).var(axis=(0, 1)) + 2 * floor
-    # A median scatters more than a mean would, by pi / 2 in variance.
-    return footprint_weights(rough_mean[PAD:-PAD], np.sqrt(np.pi / 2 * step_variance / num_averaged))
 
 
 @dataclass(frozen=True, eq=False)

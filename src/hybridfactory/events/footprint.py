@@ -3,33 +3,58 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["end_taper", "footprint_weights"]
+from hybridfactory.events.noise import product_covariance, roots_of
+
+__all__ = ["deviations_from_noise", "end_taper", "footprint_weights"]
 
 MIN_SHARE_OF_PEAK = 0.003
-MIN_DEVIATIONS = 4.0
-EDGE_MARGIN = 1.5
-NUM_TAPER_SAMPLES = 6
+MIN_DEVIATIONS = 3.0
+EDGE_MARGIN = 1.05
+NUM_TAPER_SAMPLES = 2
 
 
-def footprint_weights(mean: NDArray[np.float32], step_error: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Weight of every row: 0 where the unit isn't seen, 1 where it clearly is, smooth between.
+def deviations_from_noise(
+    halves: NDArray[np.float32], background: NDArray[np.float32], floor_variance: float
+) -> NDArray[np.float64]:
+    """How far a mean stands out of its own error on every row, in standard deviations.
 
-    Whether the unit stands out of the noise on a row is judged by the steps from sample to sample, which slow
-    potentials hardly have, along the few courses that the unit shows on its strong rows: so it is seen far out, where
-    no single sample stands out. Where it fades into a small share of its peak, so does the weight.
+    Along the few courses in time that the unit shows on its strong rows, it is seen far out, where no single sample
+    stands out. The error is what two halves of the spikes differ by: near other units it is larger than in a
+    background without their spikes.
+
+    Parameters
+    ----------
+    halves : numpy.ndarray of float32, shape (2, num_samples, num_rows)
+        Means over every other spike.
+    background : numpy.ndarray of float32, shape (num_windows, num_samples, num_rows)
+        Windows without the unit, on the same samples and rows; they tell how to whiten.
+    floor_variance : float
+        Variance that every sample has at least, such as that of rounding.
+
+    Returns
+    -------
+    numpy.ndarray, shape (num_rows,)
+    """
+    space, time = product_covariance(background, floor_variance)
+    in_time = roots_of(time)[1] @ np.stack([halves.mean(axis=0), (halves[0] - halves[1]) / 2])
+    mean, error = in_time @ roots_of(space)[1]
+    courses, singular, _ = np.linalg.svd(mean, full_matrices=False)
+    is_course = singular > EDGE_MARGIN * np.linalg.norm(error, 2)
+    scale = np.sqrt((in_time[1] ** 2).mean(axis=0))
+    shown = np.linalg.norm(courses[:, is_course].T @ in_time[0], axis=0)
+    return np.asarray(shown / np.where(scale > 0, scale, np.inf), dtype=np.float64)
+
+
+def footprint_weights(mean: NDArray[np.float32], deviations: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Weight of every row: 0 where the unit isn't seen, 1 where it clearly is, smooth where it fades out.
 
     Parameters
     ----------
     mean : numpy.ndarray, shape (num_samples, num_rows)
-    step_error : numpy.ndarray, shape (num_rows,)
-        Standard error of a step of `mean` on each row.
+    deviations : numpy.ndarray, shape (num_rows,)
+        How far it stands out of the noise, see `deviations_from_noise`.
     """
     height = np.abs(mean).max(axis=0)
-    steps = np.diff(mean.astype(np.float64), axis=0) / np.where(step_error > 0, step_error, 1)
-    _, singular, right = np.linalg.svd(steps, full_matrices=False)
-    # Courses of the noise itself reach the sum of these roots, and somewhat more where its steps follow each other.
-    is_course = singular > EDGE_MARGIN * sum(np.sqrt(steps.shape))
-    deviations = np.linalg.norm(singular[is_course, None] * right[is_course], axis=0)
     share = height / max(float(height.max()), np.finfo(np.float64).tiny)
     rise = np.clip(share / MIN_SHARE_OF_PEAK - 1, 0, 1) * (deviations > MIN_DEVIATIONS)
     weights = rise * rise * (3 - 2 * rise)

@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NoiseModel", "estimate_noise"]
+__all__ = ["NoiseModel", "estimate_noise", "product_covariance", "roots_of"]
 
 SHRINKAGE = 1e-2
 NUM_SWEEPS = 2
@@ -81,8 +81,8 @@ def estimate_noise(snippets: NDArray[np.float32], floor_variance: float = 0.0) -
         Variance that every sample has at least, such as that of rounding.
     """
     num_snippets, num_samples, num_rows = snippets.shape
-    space, time = _product_covariance(snippets, floor_variance)
-    space_root, space_whitener = _roots(space)
+    space, time = product_covariance(snippets, floor_variance)
+    space_root, space_whitener = roots_of(space)
     strengths, patterns = np.linalg.eigh(time)
     shares = np.tensordot(patterns.astype(np.float32), snippets, axes=(0, 1))
     covariances = np.matmul(np.swapaxes(shares, 1, 2), shares).astype(np.float64) / num_snippets
@@ -93,7 +93,7 @@ def estimate_noise(snippets: NDArray[np.float32], floor_variance: float = 0.0) -
     weight = num_rows / (num_rows + num_snippets)
     covariances = (1 - weight) * covariances + weight * sizes * space
     covariances = np.stack([_shrunk(covariance, floor_variance) for covariance in covariances])
-    roots, whiteners = _roots(covariances)
+    roots, whiteners = roots_of(covariances)
     roots[~is_heard], whiteners[~is_heard] = 0, 0
     variance = np.einsum("kii->i", covariances) / num_samples
     return NoiseModel(
@@ -108,17 +108,29 @@ def estimate_noise(snippets: NDArray[np.float32], floor_variance: float = 0.0) -
     )
 
 
-def _product_covariance(
+def product_covariance(
     snippets: NDArray[np.float32], floor_variance: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Covariances over rows and over samples whose product fits the snippets best, in alternating sweeps."""
+    """Covariances over rows and over samples whose product fits the snippets best, in alternating sweeps.
+
+    Parameters
+    ----------
+    snippets : numpy.ndarray of float32, shape (num_snippets, num_samples, num_rows)
+    floor_variance : float
+        Variance that every sample has at least.
+
+    Returns
+    -------
+    space : numpy.ndarray, shape (num_rows, num_rows)
+    time : numpy.ndarray, shape (num_samples, num_samples)
+    """
     num_snippets, num_samples, num_rows = snippets.shape
     space, time = np.eye(num_rows), np.eye(num_samples)
     for _ in range(NUM_SWEEPS):
-        _, time_whitener = _roots(time)
+        _, time_whitener = roots_of(time)
         halfway = np.matmul(time_whitener, snippets).reshape(-1, num_rows)
         space = _shrunk((halfway.T @ halfway).astype(np.float64) / (num_snippets * num_samples), floor_variance)
-        _, space_whitener = _roots(space)
+        _, space_whitener = roots_of(space)
         halfway = np.swapaxes(snippets @ space_whitener, 1, 2).reshape(-1, num_samples)
         time = _shrunk((halfway.T @ halfway).astype(np.float64) / (num_snippets * num_rows), 0.0)
     return space, time
@@ -133,8 +145,8 @@ def _shrunk(covariance: NDArray[np.float64], floor_variance: float) -> NDArray[n
     return shrunk
 
 
-def _roots(covariance: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Symmetric square root and inverse square root; shape (..., n, n)."""
+def roots_of(covariance: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Symmetric square root and inverse square root of covariances; shape (..., n, n)."""
     values, vectors = np.linalg.eigh(covariance)
     floored: NDArray[np.float64] = np.maximum(values, 1e-9 * values.max(axis=-1, keepdims=True))[..., None, :]
     transposed = np.swapaxes(vectors, -1, -2)
