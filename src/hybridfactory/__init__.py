@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hybridfactory.parameters import Parameters, load_parameters
     from hybridfactory.pipeline.generate import GenerateResult, generate
     from hybridfactory.pipeline.plot import PlotResult, plot
+    from hybridfactory.pipeline.realism import RealismResult, score_realism
     from hybridfactory.pipeline.validate import validate
     from hybridfactory.validation.result import SorterResult, ValidationResult
 
@@ -18,6 +19,7 @@ __all__ = [
     "HybridRun",
     "Parameters",
     "PlotResult",
+    "RealismResult",
     "SorterResult",
     "ValidationResult",
     "__version__",
@@ -25,6 +27,7 @@ __all__ = [
     "load",
     "load_parameters",
     "plot",
+    "score_realism",
     "validate",
 ]
 
@@ -33,12 +36,14 @@ _HOMES = {
     "HybridRun": "hybridfactory.ground_truth.run",
     "Parameters": "hybridfactory.parameters",
     "PlotResult": "hybridfactory.pipeline.plot",
+    "RealismResult": "hybridfactory.pipeline.realism",
     "SorterResult": "hybridfactory.validation.result",
     "ValidationResult": "hybridfactory.validation.result",
     "generate": "hybridfactory.pipeline.generate",
     "load": "hybridfactory.ground_truth.run",
     "load_parameters": "hybridfactory.parameters",
     "plot": "hybridfactory.pipeline.plot",
+    "score_realism": "hybridfactory.pipeline.realism",
     "validate": "hybridfactory.pipeline.validate",
 }
 

@@ -12,6 +12,7 @@ from hybridfactory.cli.generate import generate
 from hybridfactory.cli.group import SuggestingGroup
 from hybridfactory.cli.interruption import Interrupted, stop_signals_raise
 from hybridfactory.cli.plot import plot
+from hybridfactory.cli.realism import realism
 from hybridfactory.cli.streams import never_fail_on_encoding, redirect_abandoned_streams
 from hybridfactory.cli.validate import validate
 
@@ -63,7 +64,7 @@ def hybridfactory(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (generate, demo, plot, validate):
+for command in (generate, demo, plot, validate, realism):
     hybridfactory.add_command(command)
 
 

@@ -22,7 +22,7 @@ Examples:
 @click.argument("params", type=click.Path(path_type=Path), default=Path("params.py"))
 @click.option("--silent", is_flag=True, help="Print nothing unless the run fails.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
-@click.option("--report", is_flag=True, help="Draw figures/ and write report.html too.")
+@click.option("--report", is_flag=True, help="Measure realism, draw figures/ and write report.html too.")
 def generate(params: Path, silent: bool, as_json: bool, report: bool) -> None:
     """Make a hybrid recording and its ground truth.
 
@@ -50,12 +50,15 @@ def generate_and_report(params: Path, *, silent: bool, as_json: bool = False, re
     as_json : bool
         Print the summary for machines.
     report : bool
-        Draw the run's figures and write its page too.
+        Measure the run's realism, draw its figures and write its page too.
     """
     if report:
         from hybridfactory.report.extra import require_report_extra
 
         require_report_extra("generate --report")
+        from hybridfactory.pipeline.realism import require_scikit_learn
+
+        require_scikit_learn("generate --report")
     with reporting(silent=silent) as reporter:
         from hybridfactory.pipeline.generate import generate as make_hybrid
 
@@ -71,5 +74,7 @@ def generate_and_report(params: Path, *, silent: bool, as_json: bool = False, re
             print_summary(result)
     if report:
         from hybridfactory.cli.plot import plot_and_report
+        from hybridfactory.cli.realism import score_and_print
 
+        score_and_print(result.output_directory, silent=silent, quiet=as_json)
         plot_and_report(result.output_directory, None, report=True, silent=silent, quiet=as_json)

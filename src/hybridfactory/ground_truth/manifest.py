@@ -9,14 +9,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hybridfactory._version import __version__
 from hybridfactory.errors import MissingFileError, OutputError
 from hybridfactory.ground_truth.fingerprint import fingerprint
 from hybridfactory.ground_truth.paths import MANIFEST_NAME, RunPaths
 from hybridfactory.plan.plan import InjectionPlan, PlannedUnit
-from hybridfactory.recording.flat import FlatRecording
+from hybridfactory.recording.flat import FlatFile, FlatRecording
 
-__all__ = ["Manifest", "read_manifest", "write_manifest"]
+__all__ = ["Manifest", "add_to_manifest", "read_manifest", "write_manifest"]
 
 FORMAT = "hybridfactory run"
 FORMAT_VERSION = 1
@@ -57,6 +59,22 @@ class Manifest:
     def all_paths(self) -> tuple[Path, ...]:
         """Every file of the run but the manifest: hybrid files, .meta files, truth."""
         return (*self.target_paths, *(self.folder / name for name in self.content["files"]))
+
+    def recording_in(self, paths: Sequence[Path]) -> FlatRecording:
+        """Describe files of the shape and on the timeline of the sources: these themselves, or the hybrid."""
+        stated, sources = self.content["recording"], self.content["sources"]
+        files = tuple(
+            FlatFile(path, int(item["start_sample"]), int(item["num_samples"]))
+            for path, item in zip(paths, sources, strict=True)
+        )
+        return FlatRecording(
+            files, np.dtype(stated["dtype"]), int(stated["num_rows"]), float(stated["sampling_frequency"])
+        )
+
+    @property
+    def source_paths(self) -> tuple[Path, ...]:
+        """The source files, in timeline order."""
+        return tuple(Path(item["path"]) for item in self.content["sources"])
 
     def is_of(self, recording: FlatRecording) -> bool:
         """Whether the run was made from these source files, as they are now, on this timeline."""
@@ -141,7 +159,41 @@ def write_manifest(
         "units": [_describe(unit) for unit in plan],
         "warnings": list(warnings),
     }
-    paths.manifest.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _write(paths.manifest, content)
+
+
+def add_to_manifest(folder: Path, key: str, value: object) -> None:
+    """Put what was measured of a finished run into its manifest, whole or not at all.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Of the run.
+    key : str
+        What stood there before is replaced.
+    value : object
+        In JSON's types.
+
+    Raises
+    ------
+    HybridFactoryError
+        As `read_manifest` does, or if the folder cannot be written to.
+    """
+    content = {**read_manifest(folder).content, key: value}
+    partial = folder / f".{MANIFEST_NAME}.partial"
+    try:
+        _write(partial, content)
+        partial.replace(folder / MANIFEST_NAME)
+    except OSError as error:
+        raise OutputError(
+            f"{folder / MANIFEST_NAME} cannot be written ({error.strerror}): change its permissions"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _size_and_time(path: Path) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hybridfactory.errors import MissingFileError, RecordingError
 from hybridfactory.ground_truth.manifest import Manifest, read_manifest
 from hybridfactory.probes import Probe, load_probe
+from hybridfactory.recording.flat import FlatRecording
 
 __all__ = ["HybridRun", "load"]
 
@@ -71,6 +72,30 @@ class HybridRun:
         """Hz."""
         return float(self.manifest.content["recording"]["sampling_frequency"])
 
+    @property
+    def source_recording(self) -> FlatRecording:
+        """The untouched source on its timeline, all rows.
+
+        Raises
+        ------
+        MissingFileError
+            If a source file is not where it was.
+        RecordingError
+            If a source file was changed after the run.
+        """
+        self._check_sources("run 'hybridfactory generate' again")
+        return self.manifest.recording_in(self.manifest.source_paths)
+
+    def _check_sources(self, otherwise: str) -> None:
+        for path, source in zip(self.manifest.source_paths, self.manifest.content["sources"], strict=True):
+            if not path.is_file():
+                raise MissingFileError(f"source file {path} is gone: put it back, or {otherwise}")
+            if (path.stat().st_size, path.stat().st_mtime_ns) != (source["size"], source["mtime_ns"]):
+                raise RecordingError(
+                    f"source file {path} was changed after the run, which no longer holds for it: put the original "
+                    f"back, or {otherwise}"
+                )
+
     @cached_property
     def recording(self) -> Any:
         """Hybrid as a SpikeInterface recording: connected rows, probe attached, one segment per file.
@@ -87,17 +112,7 @@ class HybridRun:
         from hybridfactory.injection.lazy import HybridRecording  # noqa: PLC0415
 
         content = self.manifest.content
-        for source in content["sources"]:
-            path = Path(source["path"])
-            if not path.is_file():
-                raise MissingFileError(
-                    f"source file {path} is gone: put it back, or use written_recording, which reads the hybrid file"
-                )
-            if (path.stat().st_size, path.stat().st_mtime_ns) != (source["size"], source["mtime_ns"]):
-                raise RecordingError(
-                    f"source file {path} was changed after the run: the hybrid can't be rendered from it; use "
-                    "written_recording, or run 'hybridfactory generate' again"
-                )
+        self._check_sources("use written_recording, which reads the hybrid file")
         recording = HybridRecording(
             files=[(item["path"], item["start_sample"], item["num_samples"]) for item in content["sources"]],
             dtype=content["recording"]["dtype"],

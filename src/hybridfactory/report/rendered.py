@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from hybridfactory.errors import MissingFileError, RecordingError
 from hybridfactory.ground_truth.manifest import Manifest
 from hybridfactory.injection.render import render
 from hybridfactory.injection.script import InjectionScript, load_script
-from hybridfactory.recording.flat import FlatFile, FlatReader, FlatRecording
+from hybridfactory.recording.flat import FlatReader, FlatRecording
 
 __all__ = ["RenderedRecording", "open_source_and_hybrid"]
 
@@ -67,10 +66,10 @@ def open_source_and_hybrid(manifest: Manifest) -> tuple[FlatRecording, FlatRecor
     RecordingError
         If a file was changed after the run.
     """
-    paths = [Path(item["path"]) for item in manifest.content["sources"]]
+    paths = manifest.source_paths
     missing = [path for path in paths if not path.is_file()]
     if not missing:
-        source = _flat(manifest, paths)
+        source = manifest.recording_in(paths)
         if not manifest.is_of(source):
             raise RecordingError(
                 f"{manifest.folder}: its source {paths[0]} was changed after the run, so that the spikes are no "
@@ -88,16 +87,5 @@ def open_source_and_hybrid(manifest: Manifest) -> tuple[FlatRecording, FlatRecor
             f"source file {missing[0]} is gone, and the hybrid in {manifest.folder} was changed after the run: put "
             "the source back"
         )
-    hybrid = _flat(manifest, manifest.target_paths)
+    hybrid = manifest.recording_in(manifest.target_paths)
     return hybrid, hybrid, f"The source file {missing[0].name} is gone: donor spikes were read from the hybrid."
-
-
-def _flat(manifest: Manifest, paths: "list[Path] | tuple[Path, ...]") -> FlatRecording:
-    stated, sources = manifest.content["recording"], manifest.content["sources"]
-    files = tuple(
-        FlatFile(path, int(item["start_sample"]), int(item["num_samples"]))
-        for path, item in zip(paths, sources, strict=True)
-    )
-    return FlatRecording(
-        files, np.dtype(stated["dtype"]), int(stated["num_rows"]), float(stated["sampling_frequency"])
-    )

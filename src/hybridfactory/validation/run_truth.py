@@ -7,7 +7,7 @@ from hybridfactory.errors import OutputError
 from hybridfactory.events.snippets import SnippetRequest, read_snippets, remove_baseline
 from hybridfactory.ground_truth.run import HybridRun
 from hybridfactory.injection.script import InjectionScript, load_script
-from hybridfactory.recording.flat import FlatFile, FlatRecording
+from hybridfactory.recording.flat import FlatRecording
 from hybridfactory.validation.spikes import Spikes
 from hybridfactory.validation.timeline import Timeline
 from hybridfactory.validation.truth import Truth
@@ -23,12 +23,7 @@ def hybrid_recording(run: HybridRun) -> FlatRecording | None:
     for path, target in zip(run.manifest.target_paths, content["targets"], strict=True):
         if not path.is_file() or path.stat().st_size != target["size"]:
             return None
-    files = tuple(
-        FlatFile(path, int(source["start_sample"]), int(source["num_samples"]))
-        for path, source in zip(run.manifest.target_paths, content["sources"], strict=True)
-    )
-    stated = content["recording"]
-    return FlatRecording(files, np.dtype(stated["dtype"]), int(stated["num_rows"]), run.sampling_frequency)
+    return run.manifest.recording_in(run.manifest.target_paths)
 
 
 def positions_of_rows(run: HybridRun, rows: NDArray[np.int64]) -> NDArray[np.float64]:
