@@ -125,7 +125,7 @@ def tool_of_2018(python: Path) -> Contestant:
             np.save(folder / "positions.npy", task.world.positions)
             np.save(folder / "spikes.npy", task.spikes)
             source = [str(task.recording.files[0].path), str(task.world.frequency), str(folder / "positions.npy")]
-            command = [str(python), str(script), *source, str(folder / "spikes.npy"), str(task.seed)]
+            command = [str(python), "-E", str(script), *source, str(folder / "spikes.npy"), str(task.seed)]
             command.append(str(folder / "events.npy"))
             one_thread = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
             run = subprocess.run(command, capture_output=True, text=True, check=False, env=one_thread)
