@@ -76,6 +76,7 @@ session_name = "demo"
 random_seed = {seed}
 output_directory = os.path.join(home, "hybrid")
 time_jitter = 100  # samples: how far, typically, an injected spike lies from the spike it was copied from
+samples_after = 90  # 3 ms: these spikes outlast the default of 40, and what is cut off a classifier would miss
 amplitude_scale_min = 1.0
 amplitude_scale_max = 1.0
 copy = True  # always begin with a fresh copy of the recording

@@ -110,6 +110,10 @@ class TestHints:
             model = replace(model, num_training_spikes=40)
         elif what == "double":
             train = np.sort(np.concatenate([train, train[:50] + 20]))
+        elif what == "cut":
+            mean = model.mean.copy()
+            mean[-4:] += np.float32(0.1) * np.abs(mean).max()
+            model = replace(model, mean=mean)
         else:
             # The first component is amplitude: let it fall from the first spike to the last.
             fall = np.linspace(1, -1, len(model.coefficients)).astype(np.float32)

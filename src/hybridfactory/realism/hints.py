@@ -14,6 +14,7 @@ REFRACTORY_S = 0.0015
 MANY_VIOLATIONS = 0.005
 FEW_CLEAN = 0.7
 MUCH_DRIFT = 0.15
+MUCH_CUT_OFF = 0.02
 
 
 def is_poor(separation: Separation) -> bool:
@@ -47,6 +48,9 @@ def hint_for(separation: Separation, model: EventModel, train: NDArray[np.int64]
     change = _amplitude_change(model)
     if abs(change) > MUCH_DRIFT:
         found.append(f"drift: its amplitude changes by {change:+.0%} from the first third to the last")
+    cut = float(np.abs(model.mean[-3]).max() / np.abs(model.mean).max())
+    if cut > MUCH_CUT_OFF:
+        found.append(f"still at {cut:.0%} of its peak where its window ends: lengthen samples_after")
     return "; ".join(found) or "nothing unusual about the unit was found: look at its figure"
 
 
