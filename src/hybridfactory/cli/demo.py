@@ -79,12 +79,9 @@ def _sort_and_validate(folder: Path, sorter: str, *, silent: bool) -> None:
 
         sort(run_folder, sorted_folder, sorter=sorter, progress=reporter.progress)
     if not silent:
-        click.echo(
-            f"\nThe sorting by {sorter} is in {sorted_folder}, what it printed in {log_of(sorted_folder).name}."
-        )
-        click.echo(
-            f"Validating as if called by: hybridfactory validate {run_folder} {sorted_folder} --name {sorter}\n"
-        )
+        click.echo(f"\nThe sorting by {sorter} is in {sorted_folder}, what it printed in {log_of(sorted_folder)}.")
+        command = f"hybridfactory validate {run_folder} {sorted_folder} --name {sorter}"
+        click.echo(f"Validating as if called by: {command}\n")
     validate_and_report(run_folder, (sorted_folder,), silent=silent, options={"names": [sorter]})
     if not silent:
         click.echo(f"Open in a browser: {run_folder / 'validation-demo' / 'report.html'}")

@@ -26,7 +26,7 @@ def _main(arguments: Sequence[str]) -> str | None:
     from spikeinterface.sorters import run_sorter  # noqa: PLC0415
 
     run_folder, sorter, target = arguments
-    # On a busy machine, threads of linear algebra that wait for each other took twenty times as long as one.
+    # On a busy machine, threads of linear algebra waited for each other and took ten times as long as one.
     with threadpool_limits(1):
         run_sorter(
             sorter,
