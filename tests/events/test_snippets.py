@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridfactory.events import snippets as snippets_module
+from hybridfactory.events import blocks as blocks_module
 from hybridfactory.events.locate import locate_units, spread_sample
 from hybridfactory.events.snippets import SnippetRequest, iter_snippets, read_snippets, remove_baseline
 from hybridfactory.recording.flat import open_flat_recording
@@ -28,7 +28,7 @@ def expected(samples, rows, before, after):
 
 @pytest.mark.parametrize("block_bytes", [1, 2000, 8 << 20])
 def test_windows_hold_the_recording_whatever_the_block(two_files, monkeypatch, block_bytes):
-    monkeypatch.setattr(snippets_module, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(blocks_module, "BLOCK_BYTES", block_bytes)
     random = np.random.default_rng(1)
     requests = []
     for rows in ([2, 0], [1], [0, 1, 2]):
@@ -46,9 +46,10 @@ def test_each_window_comes_once_and_in_order(two_files):
     trains = [np.arange(100, 1100, 7), np.arange(1510, 3900)]
     requests = [SnippetRequest(train, np.array([row])) for row, train in enumerate(trains)]
     seen = [[], []]
-    for owner, which, piece in iter_snippets(two_files, requests, before=2, after=2):
-        assert len(piece) == which.stop - which.start
-        seen[owner] += range(which.start, which.stop)
+    for pieces in iter_snippets(two_files, requests, before=2, after=2):
+        for owner, which, piece in pieces:
+            assert len(piece) == which.stop - which.start
+            seen[owner] += range(which.start, which.stop)
     assert seen == [list(range(request.samples.size)) for request in requests]
 
 

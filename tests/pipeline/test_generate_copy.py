@@ -260,7 +260,7 @@ def _fail_in(monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseExcepti
 def test_the_bytes_do_not_depend_on_how_the_work_is_cut(
     small_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
-    from hybridfactory.events import learn, snippets
+    from hybridfactory.events import blocks, learn, snippets
     from hybridfactory.injection import writer
 
     small_world.run(tmp_path / "first", ground_truth_units=[1, 4])
@@ -270,7 +270,8 @@ def test_the_bytes_do_not_depend_on_how_the_work_is_cut(
         monkeypatch.setattr(writer, "NUM_WORKERS", 1)
         monkeypatch.setattr(writer, "SPANS_PER_TASK", 3)
     else:
-        monkeypatch.setattr(snippets, "BLOCK_BYTES", 100_000)
+        monkeypatch.setattr(blocks, "BLOCK_BYTES", 100_000)
+        monkeypatch.setattr(snippets, "SLAB_BYTES", 100_000)
         monkeypatch.setattr(learn, "GROUP_BYTES", 1)
     small_world.run(tmp_path / "second", ground_truth_units=[4, 1])
     first, second = contents(tmp_path / "first"), contents(tmp_path / "second")

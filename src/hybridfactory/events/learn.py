@@ -1,7 +1,6 @@
 """From a recording and donor spike trains to one event model per donor, in bounded memory."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ from hybridfactory.events.model import EventModel
 from hybridfactory.events.snippets import SnippetRequest, iter_snippets, read_snippets
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
+from hybridfactory.recording.side_by_side import side_by_side
 
 __all__ = ["ModelSettings", "RefusedUnit", "Sites", "learn_event_models"]
 
@@ -210,8 +210,8 @@ def _learn_group(
         return fitted if isinstance(fitted, TooFewSpikes) else (fitted, fitted.encode(spikes, fitted.is_training))
 
     # One BLAS thread each: the sums are then made in the same order on every machine, whatever its cores.
-    with threadpool_limits(1), ThreadPoolExecutor(max_workers=2) as pool:
-        fits = list(pool.map(work, range(len(donors))))
+    with threadpool_limits(1):
+        fits = list(side_by_side(work, range(len(donors))))
         snippets.clear()
         results: list[EventModel | RefusedUnit] = []
         learned: list[tuple[_Donor, Fitted, Encoded]] = []
@@ -268,23 +268,26 @@ def _encode_all(
     waiting: list[NDArray[np.generic]] = [np.empty((0,)) for _ in learned]
     encoded = [0] * len(learned)
 
-    def encode_batch(owner: int, batch: NDArray[np.generic]) -> None:
-        which = remaining[owner][encoded[owner] : encoded[owner] + len(batch)]
-        encoded[owner] += len(batch)
-        _store(tables[owner], which, learned[owner][1].encode(batch, np.zeros(len(batch), dtype=bool)))
+    def encode(owner: int, snippets: NDArray[np.generic], is_last: bool = False) -> None:
+        """Encode what makes full batches; the rest waits for the next."""
+        queue = np.concatenate([waiting[owner], snippets]) if len(waiting[owner]) else snippets
+        count = len(queue) if is_last else len(queue) // BATCH_SIZE * BATCH_SIZE
+        for first in range(0, count, BATCH_SIZE):
+            batch = queue[first : min(first + BATCH_SIZE, count)]
+            which = remaining[owner][encoded[owner] : encoded[owner] + len(batch)]
+            encoded[owner] += len(batch)
+            _store(tables[owner], which, learned[owner][1].encode(batch, np.zeros(len(batch), dtype=bool)))
+        waiting[owner] = queue[count:].copy()
 
-    pieces = iter_snippets(
+    slabs = iter_snippets(
         recording, requests, before=before, after=after, step="reading all spikes", progress=progress
     )
-    for owner, _, piece in pieces:
-        queue = np.concatenate([waiting[owner], piece]) if len(waiting[owner]) else piece
-        while len(queue) >= BATCH_SIZE:
-            encode_batch(owner, queue[:BATCH_SIZE])
-            queue = queue[BATCH_SIZE:]
-        waiting[owner] = queue
+    for pieces in slabs:
+        for _ in side_by_side(lambda piece: encode(piece[0], piece[2]), pieces):
+            pass
     for owner, queue in enumerate(waiting):
         if len(queue):
-            encode_batch(owner, queue)
+            encode(owner, queue[:0], is_last=True)
     return [
         _finish(recording, donor, fitted, table, settings)
         for (donor, fitted, _), table in zip(learned, tables, strict=True)
