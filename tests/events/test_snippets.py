@@ -46,10 +46,9 @@ def test_each_window_comes_once_and_in_order(two_files):
     trains = [np.arange(100, 1100, 7), np.arange(1510, 3900)]
     requests = [SnippetRequest(train, np.array([row])) for row, train in enumerate(trains)]
     seen = [[], []]
-    for pieces in iter_snippets(two_files, requests, before=2, after=2):
-        for owner, which, piece in pieces:
-            assert len(piece) == which.stop - which.start
-            seen[owner] += range(which.start, which.stop)
+    for owner, which, piece in iter_snippets(two_files, requests, before=2, after=2):
+        assert len(piece) == which.stop - which.start
+        seen[owner] += range(which.start, which.stop)
     assert seen == [list(range(request.samples.size)) for request in requests]
 
 

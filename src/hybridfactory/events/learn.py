@@ -12,7 +12,7 @@ from hybridfactory.events.derivative import FittedDerivative, fit_derivative
 from hybridfactory.events.fit import MIN_TRAINING_SPIKES, FittedUnit, TooFewSpikes, fit_unit
 from hybridfactory.events.locate import UnitLocation, locate_units, spread_sample
 from hybridfactory.events.model import EventModel
-from hybridfactory.events.snippets import SnippetRequest, iter_snippets, read_snippets
+from hybridfactory.events.snippets import SnippetRequest, iter_slabs, read_snippets
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
 from hybridfactory.recording.side_by_side import side_by_side
@@ -279,9 +279,7 @@ def _encode_all(
             _store(tables[owner], which, learned[owner][1].encode(batch, np.zeros(len(batch), dtype=bool)))
         waiting[owner] = queue[count:].copy()
 
-    slabs = iter_snippets(
-        recording, requests, before=before, after=after, step="reading all spikes", progress=progress
-    )
+    slabs = iter_slabs(recording, requests, before=before, after=after, step="reading all spikes", progress=progress)
     for pieces in slabs:
         for _ in side_by_side(lambda piece: encode(piece[0], piece[2]), pieces):
             pass

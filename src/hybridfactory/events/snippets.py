@@ -17,6 +17,7 @@ __all__ = [
     "SnippetRequest",
     "baseline_ramp",
     "end_difference",
+    "iter_slabs",
     "iter_snippets",
     "native",
     "read_snippets",
@@ -28,7 +29,7 @@ NUM_BASELINE_SAMPLES = 8
 COMPILED_TYPES = frozenset("bBhHiIlLqQfd")
 
 
-def iter_snippets(
+def iter_slabs(
     recording: FlatRecording,
     requests: Sequence[SnippetRequest],
     *,
@@ -74,6 +75,20 @@ def iter_snippets(
             yield slab.pieces(arena)
 
 
+def iter_snippets(
+    recording: FlatRecording,
+    requests: Sequence[SnippetRequest],
+    *,
+    before: int,
+    after: int,
+    step: str = "reading spikes",
+    progress: ProgressCallback = no_progress,
+) -> Iterator[tuple[int, slice, NDArray[np.generic]]]:
+    """Yield the windows of `iter_slabs` one request at a time; they are good until the next is asked for."""
+    for slab in iter_slabs(recording, requests, before=before, after=after, step=step, progress=progress):
+        yield from slab
+
+
 def read_snippets(
     recording: FlatRecording,
     requests: Sequence[SnippetRequest],
@@ -88,7 +103,7 @@ def read_snippets(
 
     Parameters
     ----------
-    recording, requests, before, after : see `iter_snippets`
+    recording, requests, before, after : see `iter_slabs`
     arena : numpy.ndarray of uint8, optional
         Memory to read into; it is not used if it is too small.
 
@@ -178,7 +193,7 @@ class _Slab:
         yield from side_by_side(work, self._block_range)
 
     def pieces(self, arena: NDArray[np.uint8]) -> list[tuple[int, slice, NDArray[np.generic]]]:
-        """Each owner's windows, as `iter_snippets` yields them."""
+        """Each owner's windows, as `iter_slabs` yields them."""
         values = arena[: self.num_bytes].view(self._dtype)
         found = []
         for owner in np.flatnonzero(self._counts):
