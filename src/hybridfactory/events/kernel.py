@@ -1,10 +1,10 @@
-"""The compiled inner loops of reading spikes: windows out of blocks, their sums, and their baselines."""
+"""The compiled inner loops over windows: out of blocks, summed, leveled, and measured."""
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["add_windows", "gather_windows", "level_windows"]
+__all__ = ["add_windows", "gather_windows", "largest_magnitudes", "level_windows", "mean_squares"]
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -120,3 +120,42 @@ def level_windows(
         for sample in range(num_samples):
             for index in range(columns.size):
                 leveled[window, sample, index] = (values[sample, index] - head[index]) - ramp[sample] * rise[index]
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def mean_squares(means: NDArray[np.float64], windows: NDArray[np.float32]) -> None:
+    """Write the mean square of each window into `means`; `windows` has the shape (num_windows, num_features)."""
+    num_features = windows.shape[1]
+    whole = num_features // 8 * 8
+    parts = np.empty(8, dtype=np.float64)
+    for window in range(windows.shape[0]):
+        values = windows[window]
+        parts[:] = 0
+        # Eight interleaved sums, which the processor takes at once.
+        for start in range(0, whole, 8):
+            for part in range(8):
+                parts[part] += np.float64(values[start + part]) * np.float64(values[start + part])
+        for index in range(whole, num_features):
+            parts[index - whole] += np.float64(values[index]) * np.float64(values[index])
+        total = 0.0
+        for part in range(8):
+            total += parts[part]
+        means[window] = total / max(num_features, 1)
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def largest_magnitudes(largest: NDArray[np.float32], windows: NDArray[np.float32]) -> None:
+    """Write the largest absolute value of each window into `largest`; a window with NaN has none that counts."""
+    parts = np.empty(8, dtype=np.float32)
+    whole = windows.shape[1] // 8 * 8
+    for window in range(windows.shape[0]):
+        values = windows[window]
+        parts[:] = 0
+        for start in range(0, whole, 8):
+            for part in range(8):
+                size = abs(values[start + part])
+                parts[part] = size if size > parts[part] else parts[part]
+        for index in range(whole, values.size):
+            size = abs(values[index])
+            parts[0] = size if size > parts[0] else parts[0]
+        largest[window] = parts.max()

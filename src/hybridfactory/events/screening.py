@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import svds
 
 from hybridfactory.events.alignment import time_derivative
+from hybridfactory.events.kernel import largest_magnitudes, mean_squares
+from hybridfactory.events.leading import leading_patterns
 from hybridfactory.events.noise import NoiseModel
 from hybridfactory.events.shrinkage import EDGE_MARGIN, noise_edge
 
@@ -74,8 +75,7 @@ def make_screen(
     ordinary = whitened[rest <= np.quantile(rest, ORDINARY_SHARE)].reshape(-1, template.size)
     rank = min(NUM_OWN_COMPONENTS, min(ordinary.shape) - 2)
     if rank > 0 and ordinary.any():
-        start = random.standard_normal(min(ordinary.shape)).astype(np.float32)
-        _, singular, vectors = svds(ordinary, k=rank, v0=start, solver="arpack")
+        singular, vectors = leading_patterns(ordinary, rank, random)
         # Noise that the few spikes happen to share is not theirs: it would be missing from their rest alone.
         edge = noise_edge(template.size / len(ordinary)) * EDGE_MARGIN * np.sqrt(len(ordinary) * np.median(rest))
         own = _orthonormal(np.concatenate([own, vectors[singular > edge]]))
@@ -112,10 +112,13 @@ def ordinary_windows(windows: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def _energy(windows: NDArray[np.float32]) -> NDArray[np.float64]:
     """Mean square of every window; shape (num_windows,)."""
-    total = np.einsum("nij,nij->n", windows, windows, dtype=np.float64)
-    return np.asarray(total / max(windows[0].size, 1))
+    energy = np.empty(len(windows), dtype=np.float64)
+    mean_squares(energy, np.ascontiguousarray(windows).reshape(len(windows), -1))
+    return energy
 
 
 def _deflection(windows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Largest absolute value of every window; shape (num_windows,)."""
-    return np.asarray(np.maximum(windows.max(axis=(1, 2)), -windows.min(axis=(1, 2))))
+    largest = np.empty(len(windows), dtype=np.float32)
+    largest_magnitudes(largest, np.ascontiguousarray(windows).reshape(len(windows), -1))
+    return largest
