@@ -149,4 +149,4 @@ def _shift_taps(phase: int) -> NDArray[np.float32]:
     The sample in question is in the middle; there are as many on both sides as the largest shift can reach.
     """
     middle = PAD + 1 + int(MAX_OFFSET)
-    return _shift_kernel(2 * middle + 1, -phase / NUM_PHASES)[middle]
+    return np.asarray(_shift_kernel(2 * middle + 1, -phase / NUM_PHASES)[middle])

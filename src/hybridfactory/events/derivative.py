@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import svds
 
 from hybridfactory.events.alignment import PAD
 from hybridfactory.events.fit import MIN_TRAINING_SPIKES, TooFewSpikes
@@ -28,6 +27,7 @@ class FittedDerivative:
     components: NDArray[np.float32]
     noise_deviation: NDArray[np.float32]
     is_training: NDArray[np.bool_]
+    encoded: tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]
     end_share: float
     directions: NDArray[np.float32]
     average_scores: NDArray[np.float32]
@@ -65,19 +65,26 @@ def fit_derivative(
     columns = np.flatnonzero(footprint_weights(average, deviation / np.sqrt(len(values))))
     differences = _differences(snippets[:, PAD:-PAD][:, :, columns])
     rank = min(max_rank or 6, min(differences.shape) - 1)
+    # Imported here: it takes a third of a second, and few runs ask for this construction.
+    from scipy.sparse.linalg import svds  # noqa: PLC0415
+
     start = random.standard_normal(min(differences.shape)).astype(np.float32)
     _, _, vectors = svds(differences, k=rank, v0=start, solver="arpack")
     directions = np.ascontiguousarray(vectors[::-1])
     num_samples = average.shape[0]
     components = np.zeros((rank, num_samples, columns.size), dtype=np.float32)
     components[:, 1:] = directions.reshape(rank, num_samples - 1, columns.size).cumsum(axis=1)
-    average_scores = (differences @ directions.T).mean(axis=0)
+    scores = differences @ directions.T
+    average_scores = scores.mean(axis=0)
+    all_scores = np.zeros((is_finite.size, rank), dtype=np.float32)
+    all_scores[is_finite] = scores - average_scores
     return FittedDerivative(
         columns=columns,
         mean=np.tensordot(average_scores, components, axes=1),
         components=components,
         noise_deviation=deviation[columns].astype(np.float32),
         is_training=is_finite,
+        encoded=(np.zeros(is_finite.size, dtype=np.int64), all_scores, is_finite),
         end_share=0.0,  # it begins and ends at zero by construction
         directions=directions,
         average_scores=average_scores,

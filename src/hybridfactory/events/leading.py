@@ -47,4 +47,4 @@ def leading_patterns(
     patterns = vectors[:, order].T.astype(np.float32) @ small
     singular = np.sqrt(np.maximum(values[order], 0))
     lengths = np.linalg.norm(patterns, axis=1, keepdims=True)
-    return singular, patterns / np.where(lengths > 0, lengths, 1)
+    return singular, np.asarray(patterns / np.where(lengths > 0, lengths, 1), dtype=np.float32)

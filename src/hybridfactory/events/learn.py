@@ -207,7 +207,7 @@ def _learn_group(
             max_rank=settings.max_rank,
             random=random,
         )
-        return fitted if isinstance(fitted, TooFewSpikes) else (fitted, fitted.encode(spikes, fitted.is_training))
+        return fitted if isinstance(fitted, TooFewSpikes) else (fitted, fitted.encoded)
 
     # One BLAS thread each: the sums are then made in the same order on every machine, whatever its cores.
     with threadpool_limits(1):
