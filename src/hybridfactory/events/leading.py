@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 __all__ = ["leading_patterns"]
 
 NUM_EXTRA = 6
-NUM_STEPS = 7
+NUM_STEPS = 8
+MAX_SQUARED = 1000
 
 
 def leading_patterns(
@@ -31,20 +32,26 @@ def leading_patterns(
     patterns : numpy.ndarray of float32, shape (rank, num_features)
         Orthonormal.
     """
-    width = min(rank + NUM_EXTRA, min(matrix.shape))
-    num_steps = max(min(NUM_STEPS, min(matrix.shape) // width), 1)
-    block = matrix @ random.standard_normal((matrix.shape[1], width), dtype=np.float32)
+    shape = matrix.shape
+    width = min(rank + NUM_EXTRA, min(shape))
+    num_steps = max(min(NUM_STEPS, min(shape) // width), 1)
+    # A small matrix is squared once, and the steps cost next to nothing.
+    square = matrix @ matrix.T if shape[0] <= min(MAX_SQUARED, shape[1]) else None
+    block = matrix @ random.standard_normal((shape[1], width), dtype=np.float32)
     blocks = []
     for _ in range(num_steps):
         block = np.linalg.qr(block)[0]
         blocks.append(block)
-        block = matrix @ (matrix.T @ block)
+        block = matrix @ (matrix.T @ block) if square is None else square @ block
     basis = np.linalg.qr(np.concatenate(blocks, axis=1))[0]
-    small = (basis.T @ matrix).astype(np.float32)
-    # Of a wide matrix, the left side by way of its square: half the digits, which is what single precision has.
-    values, vectors = np.linalg.eigh((small @ small.T).astype(np.float64))
+    if square is None:
+        small = basis.T @ matrix
+        inner = small @ small.T
+    else:
+        inner = basis.T @ square @ basis
+    values, vectors = np.linalg.eigh(inner.astype(np.float64))
     order = np.argsort(values)[::-1][:rank]
-    patterns = vectors[:, order].T.astype(np.float32) @ small
-    singular = np.sqrt(np.maximum(values[order], 0))
+    patterns = (basis @ vectors[:, order].astype(np.float32)).T @ matrix
     lengths = np.linalg.norm(patterns, axis=1, keepdims=True)
-    return singular, np.asarray(patterns / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+    patterns /= np.where(lengths > 0, lengths, 1)
+    return np.sqrt(np.maximum(values[order], 0)), np.asarray(patterns, dtype=np.float32)
