@@ -13,9 +13,9 @@ import pytest
 from hybrid_world import NUM_ROWS, World, contents, write_phy
 
 import hybridfactory
-from hybridfactory.pipeline import planning
 from hybridfactory.cli import main
 from hybridfactory.injection import copying
+from hybridfactory.pipeline import planning
 
 ADVICE = re.compile(
     r"\b(check|correct|give|choose|set|restore|copy|export|list|free|use|mean|sort|must|run|fix|needs|leave|close)\b"

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfactory.events.alignment import PAD
-from hybridfactory.events.fit import MIN_TRAINING_SPIKES, TooFewSpikes
+from hybridfactory.events.fit import MIN_TRAINING_SPIKES, Encoded, TooFewSpikes
 from hybridfactory.events.footprint import footprint_weights
 from hybridfactory.events.screening import finite_windows
 from hybridfactory.events.snippets import remove_baseline
@@ -27,14 +27,11 @@ class FittedDerivative:
     components: NDArray[np.float32]
     noise_deviation: NDArray[np.float32]
     is_training: NDArray[np.bool_]
-    encoded: tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]
     end_share: float
     directions: NDArray[np.float32]
     average_scores: NDArray[np.float32]
 
-    def encode(
-        self, snippets: NDArray[np.generic], is_training: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
+    def encode(self, snippets: NDArray[np.generic], is_training: NDArray[np.bool_]) -> Encoded:
         """Find the share of the components in every snippet; see `FittedUnit.encode`."""
         is_finite = finite_windows(snippets)
         values = np.where(is_finite[:, None, None], snippets[:, PAD:-PAD, self.columns], 0)
@@ -49,7 +46,7 @@ def fit_derivative(
     samples_before: int,
     max_rank: int | None,
     random: np.random.Generator,
-) -> FittedDerivative | TooFewSpikes:
+) -> tuple[FittedDerivative, Encoded] | TooFewSpikes:
     """Decompose the first differences of detrended snippets, and sum the components up again.
 
     Parameters and result are as for `fit_unit`. ``max_rank=None`` keeps the documented six components, since
@@ -58,7 +55,7 @@ def fit_derivative(
     is_finite = finite_windows(snippets)
     if is_finite.sum() < MIN_TRAINING_SPIKES:
         return TooFewSpikes(int(is_finite.sum()))
-    snippets = snippets[is_finite]
+    all_snippets, snippets = snippets, snippets[is_finite]
     values = remove_baseline(snippets)[:, PAD:-PAD]
     deviation = remove_baseline(background[finite_windows(background)])[:, PAD:-PAD].std(axis=(0, 1))
     average = values.mean(axis=0)
@@ -74,21 +71,18 @@ def fit_derivative(
     num_samples = average.shape[0]
     components = np.zeros((rank, num_samples, columns.size), dtype=np.float32)
     components[:, 1:] = directions.reshape(rank, num_samples - 1, columns.size).cumsum(axis=1)
-    scores = differences @ directions.T
-    average_scores = scores.mean(axis=0)
-    all_scores = np.zeros((is_finite.size, rank), dtype=np.float32)
-    all_scores[is_finite] = scores - average_scores
-    return FittedDerivative(
+    average_scores = (differences @ directions.T).mean(axis=0)
+    fitted = FittedDerivative(
         columns=columns,
         mean=np.tensordot(average_scores, components, axes=1),
         components=components,
         noise_deviation=deviation[columns].astype(np.float32),
         is_training=is_finite,
-        encoded=(np.zeros(is_finite.size, dtype=np.int64), all_scores, is_finite),
         end_share=0.0,  # it begins and ends at zero by construction
         directions=directions,
         average_scores=average_scores,
     )
+    return fitted, fitted.encode(all_snippets, is_finite)
 
 
 def _differences(snippets: NDArray[np.generic]) -> NDArray[np.float32]:

@@ -33,7 +33,7 @@ def leading_patterns(
         Orthonormal.
     """
     shape = matrix.shape
-    width = min(rank + NUM_EXTRA, min(shape))
+    width = min(rank + NUM_EXTRA, *shape)
     num_steps = max(min(NUM_STEPS, min(shape) // width), 1)
     # A small matrix is squared once, and the steps cost next to nothing.
     square = matrix @ matrix.T if shape[0] <= min(MAX_SQUARED, shape[1]) else None

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from hybridfactory.events.alignment import MAX_OFFSET, NUM_PHASES, PAD
 from hybridfactory.events.derivative import FittedDerivative, fit_derivative
-from hybridfactory.events.fit import MIN_TRAINING_SPIKES, FittedUnit, TooFewSpikes, fit_unit
+from hybridfactory.events.fit import MIN_TRAINING_SPIKES, Encoded, FittedUnit, TooFewSpikes, fit_unit
 from hybridfactory.events.locate import UnitLocation, locate_units, spread_sample
 from hybridfactory.events.model import EventModel
 from hybridfactory.events.snippets import SnippetRequest, iter_slabs, read_snippets
@@ -31,7 +31,6 @@ END_SHARE_WORTH_A_NOTE = 0.05
 MIN_PEAK_STANDARD_ERRORS = 8.0
 
 Fitted = FittedUnit | FittedDerivative
-Encoded = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,14 +199,13 @@ def _learn_group(
     def work(position: int) -> tuple[Fitted, Encoded] | TooFewSpikes:
         random = np.random.default_rng([settings.seed, (donors[position].label - settings.label_base) % 2**64])
         spikes, background = snippets[position], snippets[position + len(donors)]
-        fitted = fit(
+        return fit(
             spikes,
             background,
             samples_before=settings.samples_before,
             max_rank=settings.max_rank,
             random=random,
         )
-        return fitted if isinstance(fitted, TooFewSpikes) else (fitted, fitted.encoded)
 
     # One BLAS thread each: the sums are then made in the same order on every machine, whatever its cores.
     with threadpool_limits(1):

@@ -4,9 +4,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["median_window"]
+from hybridfactory.events.snippets import remove_baseline
+
+__all__ = ["median_halves", "median_window"]
 
 FEATURES_AT_ONCE = 256
+NUM_ROBUST_MEAN = 301
 
 
 def median_window(windows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -33,6 +36,26 @@ def median_window(windows: NDArray[np.float32]) -> NDArray[np.float32]:
         _find_middle(lower[bounds], upper[bounds], some)
     middle = [(bound ^ ((bound >> 31) & 0x7FFFFFFF)).view(np.float32) for bound in (lower, upper)]
     return np.asarray((middle[0] + middle[1]) / np.float32(2)).reshape(windows.shape[1:])
+
+
+def median_halves(snippets: NDArray[np.generic], finite: NDArray[np.int64]) -> tuple[NDArray[np.float32], int]:
+    """Medians of every other snippet, as large a share of them as needed, and how many went in.
+
+    Parameters
+    ----------
+    snippets : numpy.ndarray, shape (num_snippets, num_samples, num_rows)
+        As read.
+    finite : numpy.ndarray of int64
+        Indices of those that hold numbers.
+
+    Returns
+    -------
+    halves : numpy.ndarray of float32, shape (2, num_samples, num_rows)
+    num_averaged : int
+    """
+    stride = 2 * -(-finite.size // (2 * NUM_ROBUST_MEAN))
+    halves = np.stack([median_window(remove_baseline(snippets[finite[parity::stride]])) for parity in (0, 1)])
+    return halves, 2 * len(finite[::stride])
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
