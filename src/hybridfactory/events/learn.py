@@ -23,7 +23,7 @@ MAX_TRAINING_SPIKES = 2000
 NUM_BACKGROUND_WINDOWS = 400
 CANDIDATE_RADIUS_UM = 300.0
 MAX_CANDIDATE_ROWS = 64
-GROUP_BYTES = 192 << 20
+GROUP_BYTES = 128 << 20
 BATCH_SIZE = 64
 LAG_WORTH_A_NOTE_S = 1e-4
 SEARCH_S = 1e-3
@@ -124,8 +124,11 @@ def learn_event_models(
         else:
             donors.append(donor)
     done = 0
-    for group in _groups(donors, recording, settings):
-        for result in _learn_group(recording, group, settings, progress):
+    groups = list(_groups(donors, recording, settings))
+    # One memory for all groups: the system takes its time to give new memory.
+    arena = np.empty(max((size for _, size in groups), default=0), dtype=np.uint8)
+    for group, _ in groups:
+        for result in _learn_group(recording, group, settings, arena, progress):
             results[result.label] = result
         done += len(group)
         progress("learning units", done, len(donors))
@@ -165,8 +168,10 @@ def _prepare(
     )
 
 
-def _groups(donors: Sequence[_Donor], recording: FlatRecording, settings: ModelSettings) -> Iterator[list[_Donor]]:
-    """Split the donors so that the snippets of a group fit into `GROUP_BYTES`."""
+def _groups(
+    donors: Sequence[_Donor], recording: FlatRecording, settings: ModelSettings
+) -> Iterator[tuple[list[_Donor], int]]:
+    """Split the donors so that the snippets of a group fit into `GROUP_BYTES`; each with the bytes it needs."""
     width = settings.samples_before + 1 + settings.samples_after + 2 * PAD
     group: list[_Donor] = []
     used = 0
@@ -174,16 +179,20 @@ def _groups(donors: Sequence[_Donor], recording: FlatRecording, settings: ModelS
         windows = donor.training.size + NUM_BACKGROUND_WINDOWS
         size = windows * width * donor.rows.size * recording.dtype.itemsize
         if group and used + size > GROUP_BYTES:
-            yield group
+            yield group, used
             group, used = [], 0
         group.append(donor)
         used += size
     if group:
-        yield group
+        yield group, used
 
 
 def _learn_group(
-    recording: FlatRecording, donors: Sequence[_Donor], settings: ModelSettings, progress: ProgressCallback
+    recording: FlatRecording,
+    donors: Sequence[_Donor],
+    settings: ModelSettings,
+    arena: NDArray[np.uint8],
+    progress: ProgressCallback,
 ) -> list[EventModel | RefusedUnit]:
     """Read the training spikes of some donors in one pass, and fit their models side by side."""
     before, after = settings.samples_before + PAD, settings.samples_after + PAD
@@ -192,7 +201,13 @@ def _learn_group(
         SnippetRequest(_background_samples(recording, donor, settings, before, after), donor.rows) for donor in donors
     ]
     snippets = read_snippets(
-        recording, requests, before=before, after=after, step="reading training spikes", progress=progress
+        recording,
+        requests,
+        before=before,
+        after=after,
+        step="reading training spikes",
+        progress=progress,
+        arena=arena,
     )
     fit = fit_unit if settings.construction == "shrunk_svd" else fit_derivative
 

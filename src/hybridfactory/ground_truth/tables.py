@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 CLIPPED = "clipped_samples"
+ROWS_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,19 +49,26 @@ class RealSpikes:
     extra_of_injected: dict[int, int]
 
 
-def _write_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> None:
-    """Write columns of one length as comma-separated values; what is None or no number stays empty.
+def _write_table(path: Path, *parts: Mapping[str, Sequence[Any] | NDArray[Any]]) -> None:
+    """Write tables with the same columns, one below the other, as comma-separated values.
+
+    What is None or no number stays empty.
 
     Parameters
     ----------
     path : pathlib.Path
-    columns : mapping of str to sequence
+    *parts : mapping of str to sequence
+        Columns of one length.
     """
     # The library for tables takes longer to load than a table of a hundred thousand lines takes to write.
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*map(_as_written, columns.values()), strict=True))
+        writer.writerow(parts[0])
+        for part in parts:
+            # Some rows at a time: as Python's numbers they take many times the memory.
+            for first in range(0, len(next(iter(part.values()))), ROWS_AT_ONCE):
+                some = (_as_written(values[first : first + ROWS_AT_ONCE]) for values in part.values())
+                writer.writerows(zip(*some, strict=True))
 
 
 def _as_written(values: Sequence[Any] | NDArray[Any]) -> Sequence[Any]:
@@ -182,28 +190,26 @@ def write_units(path: Path, plan: InjectionPlan) -> None:
 
 def write_plan(path: Path, plan: InjectionPlan) -> None:
     """Write one row per planned event, per refused event, and per refused unit, with the reason of a refusal."""
-    parts = [part for unit in plan for part in _plan_parts(unit)]
-    columns = ("true_unit", "new_unit", "status", "timestep", "center_channel", "donor_spike", "amplitude_factor")
-    _write_table(path, {name: [value for part in parts for value in part[name]] for name in (*columns, "reason")})
+    _write_table(path, *(part for unit in plan for part in _plan_parts(unit)))
 
 
-def _plan_parts(unit: PlannedUnit) -> list[dict[str, Sequence[Any]]]:
+def _plan_parts(unit: PlannedUnit) -> list[Mapping[str, Sequence[Any] | NDArray[Any]]]:
     if not unit.is_injected:
         return [_plan_part(unit, "unit refused", [unit.reason], [None], [None], [None])]
-    nothing, factors = [""] * unit.num_events, _as_written(unit.amplitude_factors)
-    events = _plan_part(unit, "injected", nothing, unit.samples.tolist(), unit.donor_samples.tolist(), factors)
+    nothing = [""] * unit.num_events
+    events = _plan_part(unit, "injected", nothing, unit.samples, unit.donor_samples, unit.amplitude_factors)
     empty, reasons = [None] * len(unit.refused.reasons), unit.refused.reasons
-    return [events, _plan_part(unit, "event refused", reasons, empty, unit.refused.donor_samples.tolist(), empty)]
+    return [events, _plan_part(unit, "event refused", reasons, empty, unit.refused.donor_samples, empty)]
 
 
 def _plan_part(
     unit: PlannedUnit,
     status: str,
     reasons: Sequence[str],
-    samples: Sequence[int | None],
-    donors: Sequence[int | None],
-    factors: Sequence[str | None],
-) -> dict[str, Sequence[Any]]:
+    samples: Sequence[None] | NDArray[np.int64],
+    donors: Sequence[None] | NDArray[np.int64],
+    factors: Sequence[None] | NDArray[np.float32],
+) -> Mapping[str, Sequence[Any] | NDArray[Any]]:
     count = len(reasons)
     return {
         "true_unit": [unit.donor_label] * count,
