@@ -24,7 +24,7 @@ def test_nothing_to_do():
 def test_no_more_than_a_few_are_begun():
     """Who takes results slowly must not find all of them waiting in memory."""
     begun = []
-    results = side_by_side(lambda item: begun.append(item), range(100), num_workers=2)
+    results = side_by_side(begun.append, range(100), num_workers=2)
     next(results)
     time.sleep(0.1)
     assert len(begun) <= 4

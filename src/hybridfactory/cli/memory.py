@@ -12,8 +12,8 @@ MOST_KEPT = 256 << 20
 def keep_freed_memory() -> None:
     """Tell the C library not to give memory back to the system between one step and the next.
 
-    Fits use arrays of some megabytes for some milliseconds each. Memory that comes fresh from the system, page by page,
-    costs a sixth of their time. Where the C library is another, nothing is changed.
+    Fits use arrays of some megabytes for some milliseconds each. Memory that comes fresh from the system, page by
+    page, costs a sixth of their time. Where the C library is another, nothing is changed.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -196,8 +196,7 @@ def fit_unit(
     if not halves.any():
         return TooFewSpikes(0, "spikes with a signal on any of its channels")
     inner = halves[:, PAD:-PAD]
-    deviations = deviations_from_noise(inner, quiet[:, PAD:-PAD], floor)
-    weights = footprint_weights(inner.mean(axis=0), deviations)
+    weights = footprint_weights(inner.mean(axis=0), deviations_from_noise(inner, quiet[:, PAD:-PAD], floor))
     columns = np.flatnonzero(weights)
     values = remove_baseline(_without_infinities(snippets, is_finite), columns)
     # Taken and not indexed: an index would lay the rows out last to first.
@@ -287,8 +286,8 @@ def _align(
     # The strongest rows know the time nearly as well as all do, at a fraction of the cost.
     strength = np.abs(halves.mean(axis=0)).max(axis=0)
     columns = np.argsort(-strength, kind="stable")[:NUM_TIMING_ROWS]
-    timing_noise = estimate_noise(quiet[:, PAD:-PAD, columns], floor)
-    padded_noise = estimate_noise(quiet[:, :, columns], floor)
+    timing_noise = estimate_noise(np.take(quiet[:, PAD:-PAD], columns, axis=2), floor)
+    padded_noise = estimate_noise(np.take(quiet, columns, axis=2), floor)
     clean = is_finite
     for _ in range(NUM_ALIGNMENT_ROUNDS):
         template = centered(halves.mean(axis=0), PAD + samples_before)

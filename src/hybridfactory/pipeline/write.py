@@ -109,9 +109,7 @@ def _complete(run: HybridRun, source: FlatRecording, progress: ProgressCallback)
     return WriteResult(paths)
 
 
-def _write_elsewhere(
-    run: HybridRun, source: FlatRecording, folder: Path, progress: ProgressCallback
-) -> WriteResult:
+def _write_elsewhere(run: HybridRun, source: FlatRecording, folder: Path, progress: ProgressCallback) -> WriteResult:
     """Write the flat files, and the .meta files that belong to them, into another folder."""
     manifest = run.manifest
     metas = [run.output_directory / name for name in manifest.content["files"] if name.endswith(".meta")]
