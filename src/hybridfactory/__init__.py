@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hybridfactory.pipeline.plot import PlotResult, plot
     from hybridfactory.pipeline.realism import RealismResult, score_realism
     from hybridfactory.pipeline.validate import validate
+    from hybridfactory.pipeline.write import WriteResult, write
     from hybridfactory.validation.result import SorterResult, ValidationResult
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "RealismResult",
     "SorterResult",
     "ValidationResult",
+    "WriteResult",
     "__version__",
     "generate",
     "load",
@@ -29,6 +31,7 @@ __all__ = [
     "plot",
     "score_realism",
     "validate",
+    "write",
 ]
 
 _HOMES = {
@@ -39,12 +42,14 @@ _HOMES = {
     "RealismResult": "hybridfactory.pipeline.realism",
     "SorterResult": "hybridfactory.validation.result",
     "ValidationResult": "hybridfactory.validation.result",
+    "WriteResult": "hybridfactory.pipeline.write",
     "generate": "hybridfactory.pipeline.generate",
     "load": "hybridfactory.ground_truth.run",
     "load_parameters": "hybridfactory.parameters",
     "plot": "hybridfactory.pipeline.plot",
     "score_realism": "hybridfactory.pipeline.realism",
     "validate": "hybridfactory.pipeline.validate",
+    "write": "hybridfactory.pipeline.write",
 }
 
 

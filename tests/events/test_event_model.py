@@ -277,7 +277,7 @@ class TestDerivative:
     @pytest.mark.parametrize("max_rank", [3, None])
     def test_repeats_the_naive_construction(self, windows, max_rank):
         spikes, quiet = windows
-        fitted = fit_derivative(
+        fitted, _ = fit_derivative(
             spikes, quiet, samples_before=BEFORE, max_rank=max_rank, random=np.random.default_rng(1)
         )
         values = spikes[:, 8:-8][:, :, fitted.columns].astype(np.float64)

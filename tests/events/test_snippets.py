@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridfactory.events import snippets as snippets_module
+from hybridfactory.events import blocks as blocks_module
 from hybridfactory.events.locate import locate_units, spread_sample
 from hybridfactory.events.snippets import SnippetRequest, iter_snippets, read_snippets, remove_baseline
 from hybridfactory.recording.flat import open_flat_recording
@@ -28,7 +28,7 @@ def expected(samples, rows, before, after):
 
 @pytest.mark.parametrize("block_bytes", [1, 2000, 8 << 20])
 def test_windows_hold_the_recording_whatever_the_block(two_files, monkeypatch, block_bytes):
-    monkeypatch.setattr(snippets_module, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(blocks_module, "BLOCK_BYTES", block_bytes)
     random = np.random.default_rng(1)
     requests = []
     for rows in ([2, 0], [1], [0, 1, 2]):

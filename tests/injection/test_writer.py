@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from hybridfactory.errors import OutputError, RecordingError
-from hybridfactory.injection import staging, writer
+from hybridfactory.injection import copying, staging, writer
+from hybridfactory.injection.copying import copy_file
 from hybridfactory.injection.lazy import HybridRecording
 from hybridfactory.injection.render import render
 from hybridfactory.injection.script import save_script
 from hybridfactory.injection.staging import check_free_space, publish, staging_folder
-from hybridfactory.injection.writer import copy_file, render_into, restore_into
+from hybridfactory.injection.writer import render_into, restore_into
+from hybridfactory.recording import side_by_side
 
 BEFORE, AFTER = 12, 18
 
@@ -72,9 +74,14 @@ class TestRenderInto:
         monkeypatch.setattr(writer, "MAX_SPAN_SAMPLES", longest)
         monkeypatch.setattr(writer, "SPANS_PER_TASK", per_task)
         monkeypatch.setattr(writer, "NUM_WORKERS", workers)
+        monkeypatch.setattr(side_by_side, "NUM_WORKERS", workers)
         targets = copies_of(three_files, tmp_path / "other")
         assert np.array_equal(render_into(targets, three_files, loud.script), counts)
         assert [path.read_bytes() for path in targets] == [path.read_bytes() for path in reference]
+        (tmp_path / "whole").mkdir()
+        whole = tuple(tmp_path / "whole" / file.path.name for file in three_files.files)
+        assert np.array_equal(render_into(whole, three_files, loud.script, are_copies=False), counts)
+        assert [path.read_bytes() for path in whole] == [path.read_bytes() for path in reference]
 
     def test_clipped_samples_are_those_at_the_end_of_the_range(self, recording_of, scene_of, tmp_path):
         scene = scene_of(lambda label: [100 * label])
@@ -139,7 +146,7 @@ def test_taking_back_gives_the_source(three_files, across, tmp_path, monkeypatch
 class TestCopyFile:
     @pytest.mark.parametrize("size", [0, 1, 1000, 70_000])
     def test_copies_every_byte(self, tmp_path, monkeypatch, size):
-        monkeypatch.setattr(writer, "COPY_BYTES", 4096)
+        monkeypatch.setattr(copying, "COPY_BYTES", 4096)
         (tmp_path / "a").write_bytes(os.urandom(size))
         (tmp_path / "b").write_bytes(b"longer than nothing" * 9000)
         copy_file(tmp_path / "a", tmp_path / "b")
@@ -156,7 +163,7 @@ class TestCopyFile:
             return real(*arguments)
 
         monkeypatch.setattr(os, "copy_file_range", fails_later)
-        monkeypatch.setattr(writer, "COPY_BYTES", 4096)
+        monkeypatch.setattr(copying, "COPY_BYTES", 4096)
         (tmp_path / "a").write_bytes(os.urandom(50_000))
         copy_file(tmp_path / "a", tmp_path / "b")
         assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()

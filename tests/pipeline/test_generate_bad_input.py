@@ -14,8 +14,8 @@ from hybrid_world import NUM_ROWS, World, contents, write_phy
 
 import hybridfactory
 from hybridfactory.cli import main
-from hybridfactory.injection import writer
-from hybridfactory.pipeline import generate as pipeline
+from hybridfactory.injection import copying
+from hybridfactory.pipeline import planning
 
 ADVICE = re.compile(
     r"\b(check|correct|give|choose|set|restore|copy|export|list|free|use|mean|sort|must|run|fix|needs|leave|close)\b"
@@ -314,7 +314,7 @@ def test_a_disk_that_fills_up_on_the_way(
         target.write_bytes(b"some")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
 
-    monkeypatch.setattr(writer, "copy_file", full)
+    monkeypatch.setattr(copying, "copy_file", full)
     assert_refused(folder, write_params(folder, NOTHING), capsys, "disk is full", "output_directory")
 
 
@@ -365,7 +365,7 @@ def test_a_bug_says_that_it_is_one(
     def broken(*_arguments: object, **_options: object) -> None:
         raise RuntimeError("a wheel came off")
 
-    monkeypatch.setattr(pipeline, "learn_event_models", broken)
+    monkeypatch.setattr(planning, "learn_event_models", broken)
     before = contents(folder)
     params = write_params(folder, NOTHING)
     assert main(["generate", str(params)]) == 1

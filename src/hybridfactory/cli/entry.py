@@ -15,6 +15,7 @@ from hybridfactory.cli.plot import plot
 from hybridfactory.cli.realism import realism
 from hybridfactory.cli.streams import never_fail_on_encoding, redirect_abandoned_streams
 from hybridfactory.cli.validate import validate
+from hybridfactory.cli.write import write
 
 __all__ = ["hybridfactory", "main"]
 
@@ -64,7 +65,7 @@ def hybridfactory(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (generate, demo, plot, validate, realism):
+for command in (generate, write, demo, plot, validate, realism):
     hybridfactory.add_command(command)
 
 

@@ -14,6 +14,7 @@ Examples:
   hybridfactory generate
   hybridfactory generate experiment/params.toml
   hybridfactory generate params.py --report
+  hybridfactory generate params.py --no-write
   hybridfactory generate params.py --json > summary.json
 """
 
@@ -22,8 +23,9 @@ Examples:
 @click.argument("params", type=click.Path(path_type=Path), default=Path("params.py"))
 @click.option("--silent", is_flag=True, help="Print nothing unless the run fails.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
+@click.option("--no-write", is_flag=True, help="Plan only: all but the hybrid's files, which write makes later.")
 @click.option("--report", is_flag=True, help="Measure realism, draw figures/ and write report.html too.")
-def generate(params: Path, silent: bool, as_json: bool, report: bool) -> None:
+def generate(params: Path, silent: bool, as_json: bool, no_write: bool, report: bool) -> None:
     """Make a hybrid recording and its ground truth.
 
     PARAMS is a parameter file (.py or .toml), or a folder that holds a params.py or params.toml. Default:
@@ -35,10 +37,12 @@ def generate(params: Path, silent: bool, as_json: bool, report: bool) -> None:
     """
     if silent and as_json:
         raise click.UsageError("--silent and --json exclude each other", click.get_current_context())
-    generate_and_report(params, silent=silent, as_json=as_json, report=report)
+    generate_and_report(params, silent=silent, as_json=as_json, report=report, write=not no_write)
 
 
-def generate_and_report(params: Path, *, silent: bool, as_json: bool = False, report: bool = False) -> None:
+def generate_and_report(
+    params: Path, *, silent: bool, as_json: bool = False, report: bool = False, write: bool = True
+) -> None:
     """Run the library's generate on a parameter file, and print what came of it.
 
     Parameters
@@ -51,6 +55,8 @@ def generate_and_report(params: Path, *, silent: bool, as_json: bool = False, re
         Print the summary for machines.
     report : bool
         Measure the run's realism, draw its figures and write its page too.
+    write : bool
+        Write the hybrid's files.
     """
     if report:
         from hybridfactory.report.extra import require_report_extra
@@ -60,9 +66,11 @@ def generate_and_report(params: Path, *, silent: bool, as_json: bool = False, re
 
         require_scikit_learn("generate --report")
     with reporting(silent=silent) as reporter:
+        from hybridfactory.cli.memory import keep_freed_memory
         from hybridfactory.pipeline.generate import generate as make_hybrid
 
-        result = make_hybrid(params, progress=reporter.progress)
+        keep_freed_memory()
+        result = make_hybrid(params, write=write, progress=reporter.progress)
         for warning in result.warnings:
             reporter.warn(warning)
     if not silent:

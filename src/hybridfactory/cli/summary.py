@@ -26,6 +26,11 @@ found with firings_true.npy. Its rows: raw row of the unit, sample of the trough
 donor label."""
 
 
+NOT_WRITTEN = """\
+The hybrid itself was not written. hybridfactory.load("{0}").recording
+reads it in Python; to write it: hybridfactory write {0}"""
+
+
 def print_summary(result: "GenerateResult") -> None:
     """Print what was injected, what was not and why, where it is, and what to do next, on stdout.
 
@@ -52,7 +57,7 @@ def print_summary(result: "GenerateResult") -> None:
         click.echo(f"  {_relative(path, result.output_directory)}  (the hybrid recording)")
     for path in result.truth_paths:
         click.echo(f"  {_relative(path, result.output_directory)}")
-    click.echo(f"\n{NEXT_STEPS}")
+    click.echo(f"\n{NEXT_STEPS if result.recording_paths else NOT_WRITTEN.format(result.output_directory)}")
 
 
 def _unit_table(units: "tuple[PlannedUnit, ...]") -> "Table":
@@ -118,7 +123,7 @@ def summary_as_json(result: "GenerateResult") -> str:
         "truth_paths": [str(path) for path in result.truth_paths],
         "num_units": len(result.plan.injected_units),
         "num_events": result.plan.num_events,
-        "num_clipped_samples": int(result.num_clipped_samples),
+        "num_clipped_samples": result.num_clipped_samples,
         "warnings": list(result.warnings),
         "units": [_unit_record(unit) for unit in result.plan],
     }

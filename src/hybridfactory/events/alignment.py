@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridfactory.events.alignment_kernel import find_offsets, shift_windows
 from hybridfactory.events.noise import NoiseModel
 
 __all__ = [
@@ -112,26 +113,40 @@ class OffsetEstimator:
         ----------
         snippets : numpy.ndarray of float32, shape (num_snippets, num_samples + 2 * PAD, num_rows)
         """
-        snippets = np.ascontiguousarray(snippets[:, :, self.columns])
         design = np.stack([self.template, -time_derivative(self.template)])[:, PAD:-PAD]
         # Whitening is symmetric: applied twice to the few design waveforms, it need not touch the snippets.
         weights = self.noise.whiten(self.noise.whiten(design)).reshape(2, -1)
         solver = np.linalg.pinv((weights @ design.reshape(2, -1).T).astype(np.float64))
-        projector = (solver @ weights).astype(np.float32)
+        projector = (solver @ weights).astype(np.float32).reshape(design.shape)
+        # Shifting is linear too: the two projections are shifted the other way, once for all snippets.
+        num_steps = int(MAX_OFFSET * NUM_PHASES)
+        num_samples = self.template.shape[0]
+        shifted = np.stack(
+            [
+                np.matmul(_shift_kernel(num_samples, -phase / NUM_PHASES)[PAD:-PAD].T, projector)
+                for phase in range(-num_steps, num_steps + 1)
+            ]
+        )
         offsets = np.zeros(len(snippets))
-        for _ in range(3):
-            aligned = align(snippets, offsets)[:, PAD:-PAD].reshape(len(snippets), -1)
-            amplitude, lateness = (aligned @ projector.T).T.astype(np.float64)
-            step = lateness / np.maximum(amplitude, 0.2)
-            offsets = np.clip(offsets + np.clip(step, -1, 1), -MAX_OFFSET, MAX_OFFSET)
+        find_offsets(offsets, snippets, self.columns, shifted, NUM_PHASES, MAX_OFFSET)
         return offsets
 
 
 def align(snippets: NDArray[np.float32], offsets: NDArray[np.float64]) -> NDArray[np.float32]:
     """Shift every snippet so that its trough lies on its centre sample (to 1 / `NUM_PHASES`)."""
     phases = phase_of(offsets)
-    aligned = np.empty_like(snippets)
-    for phase in np.unique(phases):
-        which = phases == phase
-        aligned[which] = shift(snippets[which], -phase / NUM_PHASES)
+    lowest = int(phases.min(initial=0))
+    taps = np.stack([_shift_taps(phase) for phase in range(lowest, int(phases.max(initial=0)) + 1)])
+    aligned = np.empty_like(snippets, order="C")
+    shift_windows(aligned, np.ascontiguousarray(snippets), phases - lowest, taps)
     return aligned
+
+
+@lru_cache(maxsize=256)
+def _shift_taps(phase: int) -> NDArray[np.float32]:
+    """Weights with which a shift by `phase` steps to earlier times adds up a sample's neighbours.
+
+    The sample in question is in the middle; there are as many on both sides as the largest shift can reach.
+    """
+    middle = PAD + 1 + int(MAX_OFFSET)
+    return np.asarray(_shift_kernel(2 * middle + 1, -phase / NUM_PHASES)[middle])

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import svds
 
+from hybridfactory.events.leading import leading_patterns
 from hybridfactory.events.shrinkage import EDGE_MARGIN, noise_edge, shrink_singular_values, squared_cosine
 
 __all__ = ["Components", "find_components"]
@@ -64,9 +64,8 @@ def find_components(
     rank = min(max_rank or MAX_AUTO_RANK, *(size - 2 for size in rest.shape)) - len(amplitude.directions)
     if rank < 1:
         return amplitude
-    start = random.standard_normal(min(rest.shape)).astype(np.float32)
-    _, _, vectors = svds(rest, k=rank, v0=start, solver="arpack")
-    others = _along(whitened, quiet, vectors[::-1], num_searched=rest.shape[1])
+    _, patterns = leading_patterns(rest, rank, random)
+    others = _along(whitened, quiet, patterns, num_searched=rest.shape[1])
     return Components(
         np.concatenate([amplitude.directions, others.directions]),
         np.concatenate([amplitude.gains, others.gains]),

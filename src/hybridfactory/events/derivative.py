@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import svds
 
 from hybridfactory.events.alignment import PAD
-from hybridfactory.events.fit import MIN_TRAINING_SPIKES, TooFewSpikes
+from hybridfactory.events.fit import MIN_TRAINING_SPIKES, Encoded, TooFewSpikes
 from hybridfactory.events.footprint import footprint_weights
 from hybridfactory.events.screening import finite_windows
 from hybridfactory.events.snippets import remove_baseline
@@ -32,9 +31,7 @@ class FittedDerivative:
     directions: NDArray[np.float32]
     average_scores: NDArray[np.float32]
 
-    def encode(
-        self, snippets: NDArray[np.generic], is_training: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
+    def encode(self, snippets: NDArray[np.generic], is_training: NDArray[np.bool_]) -> Encoded:
         """Find the share of the components in every snippet; see `FittedUnit.encode`."""
         is_finite = finite_windows(snippets)
         values = np.where(is_finite[:, None, None], snippets[:, PAD:-PAD, self.columns], 0)
@@ -49,7 +46,7 @@ def fit_derivative(
     samples_before: int,
     max_rank: int | None,
     random: np.random.Generator,
-) -> FittedDerivative | TooFewSpikes:
+) -> tuple[FittedDerivative, Encoded] | TooFewSpikes:
     """Decompose the first differences of detrended snippets, and sum the components up again.
 
     Parameters and result are as for `fit_unit`. ``max_rank=None`` keeps the documented six components, since
@@ -58,13 +55,16 @@ def fit_derivative(
     is_finite = finite_windows(snippets)
     if is_finite.sum() < MIN_TRAINING_SPIKES:
         return TooFewSpikes(int(is_finite.sum()))
-    snippets = snippets[is_finite]
+    all_snippets, snippets = snippets, snippets[is_finite]
     values = remove_baseline(snippets)[:, PAD:-PAD]
     deviation = remove_baseline(background[finite_windows(background)])[:, PAD:-PAD].std(axis=(0, 1))
     average = values.mean(axis=0)
     columns = np.flatnonzero(footprint_weights(average, deviation / np.sqrt(len(values))))
     differences = _differences(snippets[:, PAD:-PAD][:, :, columns])
     rank = min(max_rank or 6, min(differences.shape) - 1)
+    # Imported here: it takes a third of a second, and few runs ask for this construction.
+    from scipy.sparse.linalg import svds  # noqa: PLC0415
+
     start = random.standard_normal(min(differences.shape)).astype(np.float32)
     _, _, vectors = svds(differences, k=rank, v0=start, solver="arpack")
     directions = np.ascontiguousarray(vectors[::-1])
@@ -72,7 +72,7 @@ def fit_derivative(
     components = np.zeros((rank, num_samples, columns.size), dtype=np.float32)
     components[:, 1:] = directions.reshape(rank, num_samples - 1, columns.size).cumsum(axis=1)
     average_scores = (differences @ directions.T).mean(axis=0)
-    return FittedDerivative(
+    fitted = FittedDerivative(
         columns=columns,
         mean=np.tensordot(average_scores, components, axes=1),
         components=components,
@@ -82,6 +82,7 @@ def fit_derivative(
         directions=directions,
         average_scores=average_scores,
     )
+    return fitted, fitted.encode(all_snippets, is_finite)
 
 
 def _differences(snippets: NDArray[np.generic]) -> NDArray[np.float32]:

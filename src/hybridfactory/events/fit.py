@@ -4,21 +4,32 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from hybridfactory.events.alignment import PAD, OffsetEstimator, align, centered, phase_of
 from hybridfactory.events.components import find_components
 from hybridfactory.events.footprint import deviations_from_noise, end_taper, footprint_weights
 from hybridfactory.events.mean import denoise_mean
+from hybridfactory.events.median import median_halves
 from hybridfactory.events.noise import NoiseModel, estimate_noise
-from hybridfactory.events.screening import Screen, finite_windows, make_screen, ordinary_windows, robust_spread
+from hybridfactory.events.screening import (
+    SNIPPETS_AT_ONCE,
+    Deviations,
+    Screen,
+    deviations_from,
+    finite_windows,
+    make_screen,
+    ordinary_windows,
+    robust_spread,
+)
 from hybridfactory.events.snippets import baseline_ramp, end_difference, remove_baseline
 
-__all__ = ["MIN_TRAINING_SPIKES", "FittedUnit", "TooFewSpikes", "fit_unit"]
+__all__ = ["MIN_TRAINING_SPIKES", "Encoded", "FittedUnit", "TooFewSpikes", "fit_unit"]
+
+Encoded = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]
+"""Phases in steps of 1 / NUM_PHASES sample, coefficients, and which snippets are clean."""
 
 MIN_TRAINING_SPIKES = 30
 NUM_TIMING_ROWS = 8
-NUM_ROBUST_MEAN = 301
 ACTIVE_DEVIATIONS = 0.1
 ACTIVE_REACH = 2
 MIN_LASTING_ERRORS = 4.0
@@ -103,9 +114,7 @@ class FittedUnit:
         """Standard deviation of the background on every row of the footprint."""
         return self.noise.standard_deviation
 
-    def encode(
-        self, snippets: NDArray[np.generic], is_training: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
+    def encode(self, snippets: NDArray[np.generic], is_training: NDArray[np.bool_]) -> Encoded:
         """Find the share of the model in every snippet.
 
         Parameters
@@ -123,13 +132,22 @@ class FittedUnit:
         is_clean : numpy.ndarray of bool, shape (num_snippets,)
         """
         is_finite = finite_windows(snippets)
-        values = remove_baseline(np.where(is_finite[:, None, None], snippets[:, :, self.columns], 0))
+        values = remove_baseline(_without_infinities(snippets, is_finite), self.columns)
         offsets = self.alignment.offsets(values)
-        residual = align(values, offsets)[:, PAD:-PAD] - self.plain_mean
-        whitened = self.noise.whiten(residual)
-        scores = whitened.reshape(len(values), -1) @ self.directions.T
+        deviations = deviations_from(self.plain_mean, align(values, offsets)[:, PAD:-PAD], self.noise)
+        return self.encode_aligned(deviations, offsets, is_training, is_finite)
+
+    def encode_aligned(
+        self,
+        deviations: Deviations,
+        offsets: NDArray[np.float64],
+        is_training: NDArray[np.bool_],
+        is_finite: NDArray[np.bool_],
+    ) -> Encoded:
+        """Find the share of the model in snippets that are aligned already; see `encode`."""
+        scores = deviations.whitened.reshape(len(offsets), -1) @ self.directions.T
         gains = np.where(is_training[:, None], self.training_gains, self.gains)
-        return phase_of(offsets), scores * gains, self.screen.passes(residual, whitened) & is_finite
+        return phase_of(offsets), scores * gains, self.screen.passes(deviations) & is_finite
 
 
 def fit_unit(
@@ -139,7 +157,7 @@ def fit_unit(
     samples_before: int,
     max_rank: int | None,
     random: np.random.Generator,
-) -> "FittedUnit | TooFewSpikes":
+) -> "tuple[FittedUnit, Encoded] | TooFewSpikes":
     """Fit the event model of one unit.
 
     Parameters
@@ -157,7 +175,7 @@ def fit_unit(
 
     Returns
     -------
-    FittedUnit or TooFewSpikes
+    tuple of FittedUnit and what it `encode`s these snippets to, or TooFewSpikes
 
     Notes
     -----
@@ -168,32 +186,32 @@ def fit_unit(
     is_finite = finite_windows(snippets)
     if is_finite.sum() < MIN_TRAINING_SPIKES:
         return TooFewSpikes(int(is_finite.sum()))
-    values = remove_baseline(np.where(is_finite[:, None, None], snippets, 0))
     quiet = remove_baseline(background[finite_windows(background)])
     if len(quiet) < MIN_TRAINING_SPIKES:
         return TooFewSpikes(len(quiet), "windows without its spikes to measure the background in")
     quiet = quiet[ordinary_windows(quiet)]
+    halves, num_averaged = median_halves(snippets, np.flatnonzero(is_finite))
     # A recording cannot be quieter than its own rounding.
-    floor = 1 / 12 if snippets.dtype.kind in "iu" else (1e-6 * float(np.abs(values).max())) ** 2
-    halves, num_averaged = _rough_means(values[is_finite])
+    floor = 1 / 12 if snippets.dtype.kind in "iu" else (1e-6 * float(np.abs(halves).max())) ** 2
     if not halves.any():
         return TooFewSpikes(0, "spikes with a signal on any of its channels")
     inner = halves[:, PAD:-PAD]
-    deviations = deviations_from_noise(inner, quiet[:, PAD:-PAD], floor)
-    weights = footprint_weights(inner.mean(axis=0), deviations)
+    weights = footprint_weights(inner.mean(axis=0), deviations_from_noise(inner, quiet[:, PAD:-PAD], floor))
     columns = np.flatnonzero(weights)
-    values, quiet, halves = values[:, :, columns], quiet[:, :, columns], halves[:, :, columns]
+    values = remove_baseline(_without_infinities(snippets, is_finite), columns)
+    # Taken and not indexed: an index would lay the rows out last to first.
+    quiet, halves = np.take(quiet, columns, axis=2), np.take(halves, columns, axis=2)
     noise = estimate_noise(quiet[:, PAD:-PAD], floor)
     aligned = _align(values, is_finite, quiet, halves, num_averaged, noise, samples_before, floor, random)
     if isinstance(aligned, TooFewSpikes):
         return aligned
-    clean = aligned.is_clean
-    plain_mean = aligned.snippets[clean].mean(axis=0)
-    whitened = noise.whiten(aligned.snippets[clean] - plain_mean)
-    mean = denoise_mean(plain_mean, noise, len(whitened))
+    used = np.flatnonzero(aligned.is_clean)
+    plain_mean = aligned.snippets[used].mean(axis=0)
+    deviations = deviations_from(plain_mean, aligned.snippets, noise)
+    mean = denoise_mean(plain_mean, noise, used.size)
     active = _active_features(noise.whiten(mean)).reshape(-1)
     found = find_components(
-        whitened.reshape(len(whitened), -1)[:, active],
+        _features(noise, deviations.whitened, used, active),
         noise.whiten(quiet[:, PAD:-PAD]).reshape(len(quiet), -1)[:, active],
         noise.whiten(mean).reshape(-1)[active],
         max_rank=max_rank,
@@ -201,36 +219,29 @@ def fit_unit(
     )
     directions = np.zeros((len(found.directions), active.size), dtype=np.float32)
     directions[:, active] = found.directions
-    lasting = _lasting_change(snippets[clean][:, :, columns], background[finite_windows(background)][:, :, columns])
+    lasting = _lasting_change(snippets[used][:, :, columns], background[finite_windows(background)][:, :, columns])
     whole_mean = mean + baseline_ramp(snippets.shape[1])[PAD:-PAD, None] * lasting
     window = end_taper(len(mean))[:, None] * weights[columns]
-    return FittedUnit(
+    fitted = FittedUnit(
         columns=columns,
         mean=whole_mean * window,
         components=(noise.unwhiten(directions.reshape(-1, *mean.shape)) * window).astype(np.float32),
         noise=noise,
-        is_training=clean,
+        is_training=aligned.is_clean,
         end_share=float(np.abs(whole_mean[-1]).max() / np.abs(whole_mean).max()),
         alignment=aligned.alignment,
         plain_mean=plain_mean,
-        directions=directions,
+        directions=noise.in_patterns(directions.reshape(-1, *mean.shape)).reshape(directions.shape),
         gains=found.gains,
         training_gains=found.training_gains,
         screen=aligned.screen,
     )
+    return fitted, fitted.encode_aligned(deviations, aligned.offsets, fitted.is_training, is_finite)
 
 
-def _rough_means(snippets: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
-    """Medians of every other snippet, as large a share of them as needed, and how many went in.
-
-    Returns
-    -------
-    halves : numpy.ndarray of float32, shape (2, num_samples, num_rows)
-    num_averaged : int
-    """
-    stride = 2 * -(-len(snippets) // (2 * NUM_ROBUST_MEAN))
-    halves = np.stack([np.median(snippets[parity::stride], axis=0) for parity in (0, 1)])
-    return halves, 2 * len(snippets[::stride])
+def _without_infinities(snippets: NDArray[np.generic], is_finite: NDArray[np.bool_]) -> NDArray[np.generic]:
+    """Put zeros in the place of windows that hold no numbers."""
+    return snippets if is_finite.all() else np.where(is_finite[:, None, None], snippets, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,6 +252,7 @@ class _Aligned:
     """
 
     snippets: NDArray[np.float32]
+    offsets: NDArray[np.float64]
     is_clean: NDArray[np.bool_]
     alignment: Alignment
     screen: Screen
@@ -274,8 +286,8 @@ def _align(
     # The strongest rows know the time nearly as well as all do, at a fraction of the cost.
     strength = np.abs(halves.mean(axis=0)).max(axis=0)
     columns = np.argsort(-strength, kind="stable")[:NUM_TIMING_ROWS]
-    timing_noise = estimate_noise(quiet[:, PAD:-PAD, columns], floor)
-    padded_noise = estimate_noise(quiet[:, :, columns], floor)
+    timing_noise = estimate_noise(np.take(quiet[:, PAD:-PAD], columns, axis=2), floor)
+    padded_noise = estimate_noise(np.take(quiet, columns, axis=2), floor)
     clean = is_finite
     for _ in range(NUM_ALIGNMENT_ROUNDS):
         template = centered(halves.mean(axis=0), PAD + samples_before)
@@ -288,18 +300,20 @@ def _align(
         alignment = Alignment(
             estimator,
             center=float(np.median(raw_offsets[clean])),
-            gain=_offset_gain(judge.estimate(values[clean][1::2]), judge.estimate(halves[1] + quiet)),
+            gain=_offset_gain(judge.estimate(values[np.flatnonzero(clean)[1::2]]), judge.estimate(halves[1] + quiet)),
         )
-        aligned = align(values, alignment.damped(raw_offsets))
-        residual = (aligned - template)[:, PAD:-PAD]
-        whitened = noise.whiten(residual)
-        screen = make_screen(residual[is_finite], whitened[is_finite], noise, template[PAD:-PAD], random)
-        clean = screen.passes(residual, whitened) & is_finite
+        offsets = alignment.damped(raw_offsets)
+        aligned = align(values, offsets)
+        deviations = deviations_from(template[PAD:-PAD], aligned[:, PAD:-PAD], noise)
+        finite = deviations.whitened if is_finite.all() else deviations.whitened[is_finite]
+        screen = make_screen(finite, noise, template[PAD:-PAD], random)
+        clean = screen.passes(deviations) & is_finite
         if clean.sum() < MIN_TRAINING_SPIKES:
             return TooFewSpikes(int(clean.sum()))
-        halves = np.stack([aligned[clean][parity::2].mean(axis=0) for parity in (0, 1)])
-        num_averaged = int(clean.sum())
-    return _Aligned(aligned[:, PAD:-PAD], clean, alignment, screen)
+        used = np.flatnonzero(clean)
+        halves = np.stack([aligned[used[parity::2]].mean(axis=0) for parity in (0, 1)])
+        num_averaged = used.size
+    return _Aligned(aligned[:, PAD:-PAD], offsets, clean, alignment, screen)
 
 
 def _offset_gain(offsets: NDArray[np.float64], errors: NDArray[np.float64]) -> float:
@@ -314,6 +328,17 @@ def _offset_gain(offsets: NDArray[np.float64], errors: NDArray[np.float64]) -> f
     """
     variance = robust_spread(offsets)[1] ** 2
     return float(np.sqrt(max(1 - robust_spread(errors)[1] ** 2 / variance, 0))) if variance > 0 else 0.0
+
+
+def _features(
+    noise: NoiseModel, whitened: NDArray[np.float32], used: NDArray[np.int64], active: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Back from patterns over time to samples, and of these the active ones; shape (num_used, num_active)."""
+    features = np.empty((used.size, np.count_nonzero(active)), dtype=np.float32)
+    for first in range(0, used.size, SNIPPETS_AT_ONCE):
+        some = used[first : first + SNIPPETS_AT_ONCE]
+        features[first : first + some.size] = noise.from_patterns(whitened[some]).reshape(some.size, -1)[:, active]
+    return features
 
 
 def _lasting_change(snippets: NDArray[np.generic], background: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -341,4 +366,9 @@ def _active_features(whitened_mean: NDArray[np.float32]) -> NDArray[np.bool_]:
     ----------
     whitened_mean : numpy.ndarray of float32, shape (num_samples, num_rows)
     """
-    return np.asarray(maximum_filter1d(np.abs(whitened_mean), 2 * ACTIVE_REACH + 1, axis=0) > ACTIVE_DEVIATIONS)
+    seen = np.abs(whitened_mean) > ACTIVE_DEVIATIONS
+    near = seen.copy()
+    for step in range(1, ACTIVE_REACH + 1):
+        near[step:] |= seen[:-step]
+        near[:-step] |= seen[step:]
+    return near

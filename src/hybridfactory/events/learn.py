@@ -1,7 +1,6 @@
 """From a recording and donor spike trains to one event model per donor, in bounded memory."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +9,13 @@ from threadpoolctl import threadpool_limits
 
 from hybridfactory.events.alignment import MAX_OFFSET, NUM_PHASES, PAD
 from hybridfactory.events.derivative import FittedDerivative, fit_derivative
-from hybridfactory.events.fit import MIN_TRAINING_SPIKES, FittedUnit, TooFewSpikes, fit_unit
+from hybridfactory.events.fit import MIN_TRAINING_SPIKES, Encoded, FittedUnit, TooFewSpikes, fit_unit
 from hybridfactory.events.locate import UnitLocation, locate_units, spread_sample
 from hybridfactory.events.model import EventModel
-from hybridfactory.events.snippets import SnippetRequest, iter_snippets, read_snippets
+from hybridfactory.events.snippets import SnippetRequest, iter_slabs, read_snippets
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
+from hybridfactory.recording.side_by_side import side_by_side
 
 __all__ = ["ModelSettings", "RefusedUnit", "Sites", "learn_event_models"]
 
@@ -23,7 +23,7 @@ MAX_TRAINING_SPIKES = 2000
 NUM_BACKGROUND_WINDOWS = 400
 CANDIDATE_RADIUS_UM = 300.0
 MAX_CANDIDATE_ROWS = 64
-GROUP_BYTES = 192 << 20
+GROUP_BYTES = 128 << 20
 BATCH_SIZE = 64
 LAG_WORTH_A_NOTE_S = 1e-4
 SEARCH_S = 1e-3
@@ -31,7 +31,6 @@ END_SHARE_WORTH_A_NOTE = 0.05
 MIN_PEAK_STANDARD_ERRORS = 8.0
 
 Fitted = FittedUnit | FittedDerivative
-Encoded = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,8 +124,11 @@ def learn_event_models(
         else:
             donors.append(donor)
     done = 0
-    for group in _groups(donors, recording, settings):
-        for result in _learn_group(recording, group, settings, progress):
+    groups = list(_groups(donors, recording, settings))
+    # One memory for all groups: the system takes its time to give new memory.
+    arena = np.empty(max((size for _, size in groups), default=0), dtype=np.uint8)
+    for group, _ in groups:
+        for result in _learn_group(recording, group, settings, arena, progress):
             results[result.label] = result
         done += len(group)
         progress("learning units", done, len(donors))
@@ -166,8 +168,10 @@ def _prepare(
     )
 
 
-def _groups(donors: Sequence[_Donor], recording: FlatRecording, settings: ModelSettings) -> Iterator[list[_Donor]]:
-    """Split the donors so that the snippets of a group fit into `GROUP_BYTES`."""
+def _groups(
+    donors: Sequence[_Donor], recording: FlatRecording, settings: ModelSettings
+) -> Iterator[tuple[list[_Donor], int]]:
+    """Split the donors so that the snippets of a group fit into `GROUP_BYTES`; each with the bytes it needs."""
     width = settings.samples_before + 1 + settings.samples_after + 2 * PAD
     group: list[_Donor] = []
     used = 0
@@ -175,16 +179,20 @@ def _groups(donors: Sequence[_Donor], recording: FlatRecording, settings: ModelS
         windows = donor.training.size + NUM_BACKGROUND_WINDOWS
         size = windows * width * donor.rows.size * recording.dtype.itemsize
         if group and used + size > GROUP_BYTES:
-            yield group
+            yield group, used
             group, used = [], 0
         group.append(donor)
         used += size
     if group:
-        yield group
+        yield group, used
 
 
 def _learn_group(
-    recording: FlatRecording, donors: Sequence[_Donor], settings: ModelSettings, progress: ProgressCallback
+    recording: FlatRecording,
+    donors: Sequence[_Donor],
+    settings: ModelSettings,
+    arena: NDArray[np.uint8],
+    progress: ProgressCallback,
 ) -> list[EventModel | RefusedUnit]:
     """Read the training spikes of some donors in one pass, and fit their models side by side."""
     before, after = settings.samples_before + PAD, settings.samples_after + PAD
@@ -193,25 +201,30 @@ def _learn_group(
         SnippetRequest(_background_samples(recording, donor, settings, before, after), donor.rows) for donor in donors
     ]
     snippets = read_snippets(
-        recording, requests, before=before, after=after, step="reading training spikes", progress=progress
+        recording,
+        requests,
+        before=before,
+        after=after,
+        step="reading training spikes",
+        progress=progress,
+        arena=arena,
     )
     fit = fit_unit if settings.construction == "shrunk_svd" else fit_derivative
 
     def work(position: int) -> tuple[Fitted, Encoded] | TooFewSpikes:
         random = np.random.default_rng([settings.seed, (donors[position].label - settings.label_base) % 2**64])
         spikes, background = snippets[position], snippets[position + len(donors)]
-        fitted = fit(
+        return fit(
             spikes,
             background,
             samples_before=settings.samples_before,
             max_rank=settings.max_rank,
             random=random,
         )
-        return fitted if isinstance(fitted, TooFewSpikes) else (fitted, fitted.encode(spikes, fitted.is_training))
 
     # One BLAS thread each: the sums are then made in the same order on every machine, whatever its cores.
-    with threadpool_limits(1), ThreadPoolExecutor(max_workers=2) as pool:
-        fits = list(pool.map(work, range(len(donors))))
+    with threadpool_limits(1):
+        fits = list(side_by_side(work, range(len(donors))))
         snippets.clear()
         results: list[EventModel | RefusedUnit] = []
         learned: list[tuple[_Donor, Fitted, Encoded]] = []
@@ -268,23 +281,24 @@ def _encode_all(
     waiting: list[NDArray[np.generic]] = [np.empty((0,)) for _ in learned]
     encoded = [0] * len(learned)
 
-    def encode_batch(owner: int, batch: NDArray[np.generic]) -> None:
-        which = remaining[owner][encoded[owner] : encoded[owner] + len(batch)]
-        encoded[owner] += len(batch)
-        _store(tables[owner], which, learned[owner][1].encode(batch, np.zeros(len(batch), dtype=bool)))
+    def encode(owner: int, snippets: NDArray[np.generic], is_last: bool = False) -> None:
+        """Encode what makes full batches; the rest waits for the next."""
+        queue = np.concatenate([waiting[owner], snippets]) if len(waiting[owner]) else snippets
+        count = len(queue) if is_last else len(queue) // BATCH_SIZE * BATCH_SIZE
+        for first in range(0, count, BATCH_SIZE):
+            batch = queue[first : min(first + BATCH_SIZE, count)]
+            which = remaining[owner][encoded[owner] : encoded[owner] + len(batch)]
+            encoded[owner] += len(batch)
+            _store(tables[owner], which, learned[owner][1].encode(batch, np.zeros(len(batch), dtype=bool)))
+        waiting[owner] = queue[count:].copy()
 
-    pieces = iter_snippets(
-        recording, requests, before=before, after=after, step="reading all spikes", progress=progress
-    )
-    for owner, _, piece in pieces:
-        queue = np.concatenate([waiting[owner], piece]) if len(waiting[owner]) else piece
-        while len(queue) >= BATCH_SIZE:
-            encode_batch(owner, queue[:BATCH_SIZE])
-            queue = queue[BATCH_SIZE:]
-        waiting[owner] = queue
+    slabs = iter_slabs(recording, requests, before=before, after=after, step="reading all spikes", progress=progress)
+    for pieces in slabs:
+        for _ in side_by_side(lambda piece: encode(piece[0], piece[2]), pieces):
+            pass
     for owner, queue in enumerate(waiting):
         if len(queue):
-            encode_batch(owner, queue)
+            encode(owner, queue[:0], is_last=True)
     return [
         _finish(recording, donor, fitted, table, settings)
         for (donor, fitted, _), table in zip(learned, tables, strict=True)

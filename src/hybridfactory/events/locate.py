@@ -1,19 +1,22 @@
 """Where on the probe a unit is largest, and when, against the times that the sorting states."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfactory.events.screening import finite_windows
-from hybridfactory.events.snippets import SnippetRequest, iter_snippets, remove_baseline
+from hybridfactory.events.blocks import Blocks, SnippetRequest
+from hybridfactory.events.kernel import add_windows
+from hybridfactory.events.snippets import native, remove_baseline
 from hybridfactory.progress import ProgressCallback, no_progress
-from hybridfactory.recording.flat import FlatRecording
+from hybridfactory.recording.flat import FlatReader, FlatRecording
+from hybridfactory.recording.side_by_side import side_by_side
 
 __all__ = ["UnitLocation", "locate_units", "spread_sample"]
 
 MAX_SPIKES = 100
+SUM_BYTES = 96 << 20
 
 
 @dataclass(frozen=True)
@@ -60,19 +63,44 @@ def locate_units(
         How far the trough may be from the stated time.
     """
     requests = [SnippetRequest(train[spread_sample(train.size, MAX_SPIKES)], rows) for train in trains]
-    reach = 2 * search_samples
-    sums = np.zeros((len(trains), 2 * reach + 1, rows.size))
-    pieces = iter_snippets(recording, requests, before=reach, after=reach, step="locating units", progress=progress)
-    for unit, _, snippets in pieces:
-        sums[unit] += snippets[finite_windows(snippets)].sum(axis=0, dtype=np.float64)
+    total = sum(request.samples.size for request in requests)
+    width = 4 * search_samples + 1
+    at_once = max(SUM_BYTES // (width * rows.size * 8), 1)
+    found: list[UnitLocation] = []
+    done = 0
+    with recording.reader() as reader:
+        for first in range(0, len(requests), at_once):
+            some = requests[first : first + at_once]
+            sums = np.zeros((len(some), width, rows.size))
+            for count in _add_up(sums, reader, some, 2 * search_samples):
+                done += count
+                progress("locating units", done, total)
+            found += [_locate(waveform, search_samples) for waveform in sums]
+    return found
+
+
+def _add_up(
+    sums: NDArray[np.float64], reader: FlatReader, requests: Sequence[SnippetRequest], reach: int
+) -> Iterator[int]:
+    """Add each unit's windows, in their order; yields the number of windows of each block that is done."""
+    recording = reader.recording
+    blocks = Blocks(recording, requests, reach, reach)
+    # One is filled while the other is summed up.
+    buffers = [np.empty((blocks.longest, recording.num_rows), dtype=recording.dtype) for _ in range(2)]
+
+    def read(index: int) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
+        return blocks.read(reader, index, buffers[index % 2])
+
+    for index, (traces, firsts) in enumerate(side_by_side(read, range(len(blocks)), num_workers=1)):
+        owners = blocks.owners[blocks.windows(range(index, index + 1))]
+        add_windows(sums, native(traces), firsts, owners, requests[0].rows, recording.dtype.kind == "f")
+        yield firsts.size
+
+
+def _locate(total: NDArray[np.float64], search_samples: int) -> UnitLocation:
     # Taking the baseline off is linear: off the sum is off every snippet.
-    waveforms = remove_baseline(sums)
-    center = slice(reach - search_samples, reach + search_samples + 1)
-    return [_locate(total[center], search_samples) for total in waveforms]
-
-
-def _locate(waveform: NDArray[np.float32], center: int) -> UnitLocation:
+    waveform = remove_baseline(total[None])[0, search_samples : -search_samples or None]
     column = int(np.abs(waveform).max(axis=0).argmax())
     trace = waveform[:, column]
     trough = trace.argmax() if trace.max() > -2 * trace.min() else trace.argmin()
-    return UnitLocation(column, int(trough) - center)
+    return UnitLocation(column, int(trough) - search_samples)

@@ -56,14 +56,32 @@ class NoiseModel:
         """Take back `whiten`; shape (..., num_samples, num_rows)."""
         return self._apply(snippets, self.roots)
 
+    def whiten_into_patterns(self, snippets: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Whiten, and leave it in the patterns over time; shape (..., num_samples, num_rows).
+
+        That is one step less than `whiten`, and lengths and products of what comes out are the same.
+        """
+        return self.in_patterns(snippets, self.whiteners)
+
+    def in_patterns(
+        self, snippets: NDArray[np.float32], factors: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Share of each pattern over time in snippets, multiplied by its matrix over rows if there are any."""
+        flat = snippets.reshape(-1, *snippets.shape[-2:])
+        shares = np.matmul(self.patterns.T, flat)
+        if factors is not None:
+            changed = np.empty_like(shares)
+            # Seen as patterns × snippets × rows, where each pattern's matrix multiplies one matrix.
+            np.matmul(np.swapaxes(shares, 0, 1), factors, out=np.swapaxes(changed, 0, 1))
+            shares = changed
+        return cast("NDArray[np.float32]", shares.reshape(snippets.shape))
+
+    def from_patterns(self, shares: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Samples that shares of patterns over time make up; shape (..., num_samples, num_rows)."""
+        return cast("NDArray[np.float32]", np.matmul(self.patterns, shares))
+
     def _apply(self, snippets: NDArray[np.float32], factors: NDArray[np.float32]) -> NDArray[np.float32]:
-        shape = snippets.shape
-        flat = snippets.reshape(-1, *shape[-2:])
-        # samples × snippets × rows, so that each pattern's matrix multiplies one contiguous block.
-        shares = np.tensordot(self.patterns, flat, axes=(0, 1))
-        changed = np.matmul(shares, factors)
-        back = np.tensordot(changed, self.patterns, axes=(0, 1))
-        return cast("NDArray[np.float32]", np.ascontiguousarray(np.moveaxis(back, 2, 1)).reshape(shape))
+        return self.from_patterns(self.in_patterns(snippets, factors))
 
 
 def estimate_noise(snippets: NDArray[np.float32], floor_variance: float = 0.0) -> NoiseModel:
@@ -84,7 +102,7 @@ def estimate_noise(snippets: NDArray[np.float32], floor_variance: float = 0.0) -
     space, time = product_covariance(snippets, floor_variance)
     space_root, space_whitener = roots_of(space)
     strengths, patterns = np.linalg.eigh(time)
-    shares = np.tensordot(patterns.astype(np.float32), snippets, axes=(0, 1))
+    shares = np.swapaxes(np.matmul(patterns.T.astype(np.float32), snippets), 0, 1)
     covariances = np.matmul(np.swapaxes(shares, 1, 2), shares).astype(np.float64) / num_snippets
     # In proportion to what a product of space and time would have them be.
     sizes = np.trace(covariances, axis1=1, axis2=2)[:, None, None] / np.trace(space)
@@ -125,10 +143,9 @@ def product_covariance(
     time : numpy.ndarray, shape (num_samples, num_samples)
     """
     num_snippets, num_samples, num_rows = snippets.shape
-    space, time = np.eye(num_rows), np.eye(num_samples)
-    for _ in range(NUM_SWEEPS):
-        _, time_whitener = roots_of(time)
-        halfway = np.matmul(time_whitener, snippets).reshape(-1, num_rows)
+    time = np.eye(num_samples)
+    for sweep in range(NUM_SWEEPS):
+        halfway = (np.matmul(roots_of(time)[1], snippets) if sweep else snippets).reshape(-1, num_rows)
         space = _shrunk((halfway.T @ halfway).astype(np.float64) / (num_snippets * num_samples), floor_variance)
         _, space_whitener = roots_of(space)
         halfway = np.swapaxes(snippets @ space_whitener, 1, 2).reshape(-1, num_samples)

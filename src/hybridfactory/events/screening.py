@@ -4,18 +4,57 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import svds
 
 from hybridfactory.events.alignment import time_derivative
+from hybridfactory.events.kernel import largest_magnitudes, mean_squares
+from hybridfactory.events.leading import leading_patterns
 from hybridfactory.events.noise import NoiseModel
 from hybridfactory.events.shrinkage import EDGE_MARGIN, noise_edge
 
-__all__ = ["Screen", "finite_windows", "make_screen", "ordinary_windows", "robust_spread"]
+__all__ = [
+    "Deviations",
+    "Screen",
+    "deviations_from",
+    "finite_windows",
+    "make_screen",
+    "ordinary_windows",
+    "robust_spread",
+]
+
 
 OUTLIER_DEVIATIONS = 3.0
 MIN_COLLISION_DEVIATIONS = 8.0
 ORDINARY_SHARE = 0.7
 NUM_OWN_COMPONENTS = 6
+SNIPPETS_AT_ONCE = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Deviations:
+    """What some snippets have that their unit's mean has not.
+
+    Parameters
+    ----------
+    largest : numpy.ndarray of float32, shape (num_snippets,)
+        Largest deflection of each, in counts.
+    whitened : numpy.ndarray of float32, shape (num_snippets, num_samples, num_rows)
+        In the noise's patterns over time.
+    """
+
+    largest: NDArray[np.float32]
+    whitened: NDArray[np.float32]
+
+
+def deviations_from(mean: NDArray[np.float32], snippets: NDArray[np.float32], noise: NoiseModel) -> Deviations:
+    """Subtract a mean, and whiten; a few snippets at a time, which stay near the processor."""
+    largest = np.empty(len(snippets), dtype=np.float32)
+    whitened = np.empty(snippets.shape, dtype=np.float32)
+    for first in range(0, len(snippets), SNIPPETS_AT_ONCE):
+        some = slice(first, first + SNIPPETS_AT_ONCE)
+        residual = snippets[some] - mean
+        largest[some] = _deflection(residual)
+        whitened[some] = noise.whiten_into_patterns(residual)
+    return Deviations(largest, whitened)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +67,7 @@ class Screen:
     Parameters
     ----------
     own : numpy.ndarray of float32, shape (num_own, num_features)
-        Orthonormal patterns of the unit itself, whitened.
+        Orthonormal patterns of the unit itself, whitened, in the noise's patterns over time.
     max_deflection : float
         Counts; a larger deflection in the residual is another unit's larger spike.
     max_energy : float
@@ -39,9 +78,9 @@ class Screen:
     max_deflection: float
     max_energy: float
 
-    def passes(self, residual: NDArray[np.float32], whitened: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Whether each snippet is clean; `residual` in counts, both (num_snippets, num_samples, num_rows)."""
-        return (_deflection(residual) < self.max_deflection) & (_rest(whitened, self.own) <= self.max_energy)
+    def passes(self, deviations: Deviations) -> NDArray[np.bool_]:
+        """Whether each snippet is clean, by its deviations from the mean."""
+        return (deviations.largest < self.max_deflection) & (_rest(deviations.whitened, self.own) <= self.max_energy)
 
 
 def finite_windows(windows: NDArray[np.generic]) -> NDArray[np.bool_]:
@@ -52,7 +91,6 @@ def finite_windows(windows: NDArray[np.generic]) -> NDArray[np.bool_]:
 
 
 def make_screen(
-    residual: NDArray[np.float32],
     whitened: NDArray[np.float32],
     noise: NoiseModel,
     template: NDArray[np.float32],
@@ -62,20 +100,19 @@ def make_screen(
 
     Parameters
     ----------
-    residual, whitened : numpy.ndarray of float32, shape (num_snippets, num_samples, num_rows)
-        Deviations from the mean, in counts and whitened.
+    whitened : numpy.ndarray of float32, shape (num_snippets, num_samples, num_rows)
+        Deviations from the mean, as `Deviations` has them.
     noise : NoiseModel
     template : numpy.ndarray of float32, shape (num_samples, num_rows)
     random : numpy.random.Generator
     """
     shape_changes = np.stack([template, time_derivative(template)])
-    own = _orthonormal(noise.whiten(shape_changes).reshape(2, -1))
+    own = _orthonormal(noise.whiten_into_patterns(shape_changes).reshape(2, -1))
     rest = _rest(whitened, own)
     ordinary = whitened[rest <= np.quantile(rest, ORDINARY_SHARE)].reshape(-1, template.size)
     rank = min(NUM_OWN_COMPONENTS, min(ordinary.shape) - 2)
     if rank > 0 and ordinary.any():
-        start = random.standard_normal(min(ordinary.shape)).astype(np.float32)
-        _, singular, vectors = svds(ordinary, k=rank, v0=start, solver="arpack")
+        singular, vectors = leading_patterns(ordinary, rank, random)
         # Noise that the few spikes happen to share is not theirs: it would be missing from their rest alone.
         edge = noise_edge(template.size / len(ordinary)) * EDGE_MARGIN * np.sqrt(len(ordinary) * np.median(rest))
         own = _orthonormal(np.concatenate([own, vectors[singular > edge]]))
@@ -112,10 +149,13 @@ def ordinary_windows(windows: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def _energy(windows: NDArray[np.float32]) -> NDArray[np.float64]:
     """Mean square of every window; shape (num_windows,)."""
-    total = np.einsum("nij,nij->n", windows, windows, dtype=np.float64)
-    return np.asarray(total / max(windows[0].size, 1))
+    energy = np.empty(len(windows), dtype=np.float64)
+    mean_squares(energy, np.ascontiguousarray(windows).reshape(len(windows), -1))
+    return energy
 
 
 def _deflection(windows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Largest absolute value of every window; shape (num_windows,)."""
-    return np.asarray(np.maximum(windows.max(axis=(1, 2)), -windows.min(axis=(1, 2))))
+    largest = np.empty(len(windows), dtype=np.float32)
+    largest_magnitudes(largest, np.ascontiguousarray(windows).reshape(len(windows), -1))
+    return largest

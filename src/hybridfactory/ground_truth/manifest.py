@@ -18,11 +18,12 @@ from hybridfactory.ground_truth.paths import MANIFEST_NAME, RunPaths
 from hybridfactory.plan.plan import InjectionPlan, PlannedUnit
 from hybridfactory.recording.flat import FlatFile, FlatRecording
 
-__all__ = ["Manifest", "add_to_manifest", "read_manifest", "write_manifest"]
+__all__ = ["Manifest", "add_to_manifest", "identity", "read_manifest", "store_manifest", "write_manifest"]
 
 FORMAT = "hybridfactory run"
 FORMAT_VERSION = 1
 LIBRARIES = ("numpy", "scipy", "numba", "pandas", "h5py", "probeinterface", "spikeinterface")
+NOT_WRITTEN = {"size": None, "mtime_ns": None, "fingerprint": None}
 REQUIRED = ("session_name", "random_seed", "recording", "sources", "targets", "files")
 
 
@@ -63,18 +64,23 @@ class Manifest:
     def recording_in(self, paths: Sequence[Path]) -> FlatRecording:
         """Describe files of the shape and on the timeline of the sources: these themselves, or the hybrid."""
         stated, sources = self.content["recording"], self.content["sources"]
-        files = tuple(
-            FlatFile(path, int(item["start_sample"]), int(item["num_samples"]))
-            for path, item in zip(paths, sources, strict=True)
-        )
-        return FlatRecording(
-            files, np.dtype(stated["dtype"]), int(stated["num_rows"]), float(stated["sampling_frequency"])
-        )
+        dtype, num_rows = np.dtype(stated["dtype"]), int(stated["num_rows"])
+        files = []
+        for path, item in zip(paths, sources, strict=True):
+            count = int(item["num_samples"])
+            left_over = int(item["size"]) - count * num_rows * dtype.itemsize
+            files.append(FlatFile(path, int(item["start_sample"]), count, left_over))
+        return FlatRecording(tuple(files), dtype, num_rows, float(stated["sampling_frequency"]))
 
     @property
     def source_paths(self) -> tuple[Path, ...]:
         """The source files, in timeline order."""
         return tuple(Path(item["path"]) for item in self.content["sources"])
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the run wrote the hybrid files; if not, they can be written later."""
+        return bool(self.content.get("written", True))
 
     def is_of(self, recording: FlatRecording) -> bool:
         """Whether the run was made from these source files, as they are now, on this timeline."""
@@ -104,7 +110,8 @@ def write_manifest(
     targets: Sequence[Path],
     metas: Sequence[Path],
     plan: InjectionPlan,
-    num_clipped_samples: int,
+    written: str | None,
+    num_clipped_samples: int | None,
     warnings: Sequence[str],
 ) -> None:
     """Write the manifest of a run whose other files are complete.
@@ -119,11 +126,14 @@ def write_manifest(
     recording : FlatRecording
         The source.
     targets : sequence of pathlib.Path
-        The hybrid files, complete.
+        The hybrid files, complete if they were to be written.
     metas : sequence of pathlib.Path
         Their .meta files.
     plan : InjectionPlan
-    num_clipped_samples : int
+    written : str or None
+        How the hybrid files were written; None if they were not.
+    num_clipped_samples : int or None
+        None if the hybrid was not written.
     warnings : sequence of str
     """
     content = {
@@ -148,18 +158,19 @@ def write_manifest(
                 "path": str(file.path.resolve()),
                 "start_sample": file.start_sample,
                 "num_samples": file.num_samples,
-                **_identity(file.path),
+                **identity(file.path),
             }
             for file in recording.files
         ],
-        "targets": [{"name": target.name, **_identity(target)} for target in targets],
+        "written": written,
+        "targets": [{"name": target.name, **(identity(target) if written else NOT_WRITTEN)} for target in targets],
         "files": [path.name for path in (*metas, *paths.truth_files)],
         "num_events": plan.num_events,
         "num_clipped_samples": num_clipped_samples,
         "units": [_describe(unit) for unit in plan],
         "warnings": list(warnings),
     }
-    _write(paths.manifest, content)
+    store_manifest(content, paths.manifest)
 
 
 def add_to_manifest(folder: Path, key: str, value: object) -> None:
@@ -182,7 +193,7 @@ def add_to_manifest(folder: Path, key: str, value: object) -> None:
     content = {**read_manifest(folder).content, key: value}
     partial = folder / f".{MANIFEST_NAME}.partial"
     try:
-        _write(partial, content)
+        store_manifest(content, partial)
         partial.replace(folder / MANIFEST_NAME)
     except OSError as error:
         raise OutputError(
@@ -192,7 +203,8 @@ def add_to_manifest(folder: Path, key: str, value: object) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _write(path: Path, content: Mapping[str, Any]) -> None:
+def store_manifest(content: Mapping[str, Any], path: Path) -> None:
+    """Write a manifest's JSON object to a file."""
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -201,7 +213,8 @@ def _size_and_time(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _identity(path: Path) -> dict[str, Any]:
+def identity(path: Path) -> dict[str, Any]:
+    """What a manifest states of a file."""
     size, mtime_ns = _size_and_time(path)
     return {"size": size, "mtime_ns": mtime_ns, "fingerprint": fingerprint(path)}
 

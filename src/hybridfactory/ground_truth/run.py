@@ -17,6 +17,8 @@ from hybridfactory.recording.flat import FlatRecording
 
 __all__ = ["HybridRun", "load"]
 
+GENERATE_AGAIN = "run 'hybridfactory generate' again"
+
 
 def load(output_directory: str | PathLike[str]) -> "HybridRun":
     """Open the output folder of a finished run.
@@ -83,7 +85,7 @@ class HybridRun:
         RecordingError
             If a source file was changed after the run.
         """
-        self._check_sources("run 'hybridfactory generate' again")
+        self._check_sources(GENERATE_AGAIN)
         return self.manifest.recording_in(self.manifest.source_paths)
 
     def _check_sources(self, otherwise: str) -> None:
@@ -105,14 +107,15 @@ class HybridRun:
         Raises
         ------
         MissingFileError
-            If a source file is not where it was; `written_recording` then still works.
+            If a source file is not where it was; `written_recording` then still works if the hybrid was written.
         RecordingError
             If a source file was changed after the run.
         """
         from hybridfactory.injection.lazy import HybridRecording  # noqa: PLC0415
 
         content = self.manifest.content
-        self._check_sources("use written_recording, which reads the hybrid file")
+        advice = "use written_recording, which reads the hybrid file" if self.manifest.is_written else GENERATE_AGAIN
+        self._check_sources(advice)
         recording = HybridRecording(
             files=[(item["path"], item["start_sample"], item["num_samples"]) for item in content["sources"]],
             dtype=content["recording"]["dtype"],
@@ -130,13 +133,19 @@ class HybridRun:
         Raises
         ------
         MissingFileError
-            If a hybrid file is not there.
+            If a hybrid file is not there, or was not written yet.
         """
         from spikeinterface.core import BinaryRecordingExtractor  # noqa: PLC0415
 
+        command = f"run 'hybridfactory write {self.output_directory}'"
+        if not self.manifest.is_written:
+            raise MissingFileError(
+                f"the run in {self.output_directory} has not written its hybrid: {command}, or use recording, which "
+                "needs no file"
+            )
         for path in self.manifest.target_paths:
             if not path.is_file():
-                raise MissingFileError(f"hybrid file {path} is missing: run 'hybridfactory generate' again")
+                raise MissingFileError(f"hybrid file {path} is missing: {command} to write it again")
         content = self.manifest.content["recording"]
         whole = BinaryRecordingExtractor(
             file_paths=list(self.manifest.target_paths),

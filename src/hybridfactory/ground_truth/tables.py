@@ -1,12 +1,12 @@
 """The documented tables and arrays of a run."""
 
-from collections.abc import Callable, Sequence
+import csv
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from hybridfactory.plan.plan import InjectionPlan, PlannedUnit
@@ -14,6 +14,7 @@ from hybridfactory.recording.flat import FlatRecording
 
 __all__ = [
     "RealSpikes",
+    "fill_in_clipped",
     "write_annotations",
     "write_artificial_units",
     "write_dtype",
@@ -22,6 +23,9 @@ __all__ = [
     "write_plan",
     "write_units",
 ]
+
+CLIPPED = "clipped_samples"
+ROWS_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,16 +49,50 @@ class RealSpikes:
     extra_of_injected: dict[int, int]
 
 
+def _write_table(path: Path, *parts: Mapping[str, Sequence[Any] | NDArray[Any]]) -> None:
+    """Write tables with the same columns, one below the other, as comma-separated values.
+
+    What is None or no number stays empty.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    *parts : mapping of str to sequence
+        Columns of one length.
+    """
+    # The library for tables takes longer to load than a table of a hundred thousand lines takes to write.
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(parts[0])
+        for part in parts:
+            # Some rows at a time: as Python's numbers they take many times the memory.
+            for first in range(0, len(next(iter(part.values()))), ROWS_AT_ONCE):
+                some = (_as_written(values[first : first + ROWS_AT_ONCE]) for values in part.values())
+                writer.writerows(zip(*some, strict=True))
+
+
+def _as_written(values: Sequence[Any] | NDArray[Any]) -> Sequence[Any]:
+    """Each value as it stands in a table; floats with as many digits as tell them from all others of their type."""
+    if not isinstance(values, np.ndarray):
+        return values
+    if values.dtype.kind != "f":
+        return cast("list[Any]", values.tolist())
+    distinct, index = np.unique(values, return_inverse=True)
+    texts = np.where(np.isnan(distinct), "", distinct.astype(str))
+    return cast("list[Any]", texts[index].tolist())
+
+
 def write_metadata(path: Path, recording: FlatRecording, names: Sequence[str]) -> None:
     """Write one row per hybrid file: its name in the folder, samples, start on the timeline, sampling rate."""
-    pd.DataFrame(
+    _write_table(
+        path,
         {
             "filename": list(names),
             "samples": [file.num_samples for file in recording.files],
             "start_time": [file.start_sample for file in recording.files],
-            "sample_rate": recording.sampling_frequency,
-        }
-    ).to_csv(path, index=False)
+            "sample_rate": np.full(len(names), recording.sampling_frequency),
+        },
+    )
 
 
 def write_annotations(path: Path, real: RealSpikes, plan: InjectionPlan) -> None:
@@ -68,32 +106,48 @@ def write_annotations(path: Path, real: RealSpikes, plan: InjectionPlan) -> None
         injected = _per_event(units, lambda unit: real.extra_of_injected[unit.donor_label])
         columns[real.extra_name] = np.concatenate([real.extra, injected])
     order = np.argsort(columns["timestep"], kind="stable")
-    pd.DataFrame({name: values[order] for name, values in columns.items()}).to_csv(path, index=False)
+    _write_table(path, {name: values[order] for name, values in columns.items()})
 
 
-def write_artificial_units(path: Path, plan: InjectionPlan, clipped: Sequence[NDArray[np.int32]]) -> None:
+def write_artificial_units(path: Path, plan: InjectionPlan, clipped: Sequence[NDArray[np.int32]] | None) -> None:
     """Write one row per injected event, in order of time.
 
     Parameters
     ----------
     path : pathlib.Path
     plan : InjectionPlan
-    clipped : sequence of numpy.ndarray of int32
-        Clipped samples per event, one array per injected unit.
+    clipped : sequence of numpy.ndarray of int32, or None
+        Clipped samples per event, one array per injected unit; None leaves the column empty.
     """
     units = plan.injected_units
-    events = pd.DataFrame(
-        {
-            "timestep": np.concatenate([unit.samples for unit in units]),
-            "true_unit": _per_event(units, lambda unit: unit.donor_label),
-            "new_unit": _per_event(units, lambda unit: cast(int, unit.injected_label)),
-            "center_channel": _per_event(units, lambda unit: cast(int, unit.center_row)),
-            "amplitude_factor": np.concatenate([unit.amplitude_factors for unit in units]),
-            "donor_spike": np.concatenate([unit.donor_samples for unit in units]),
-            "clipped_samples": np.concatenate(clipped),
-        }
-    )
-    events.sort_values(["timestep", "new_unit"], kind="stable").to_csv(path, index=False)
+    columns: dict[str, NDArray[Any]] = {
+        "timestep": np.concatenate([unit.samples for unit in units]),
+        "true_unit": _per_event(units, lambda unit: unit.donor_label),
+        "new_unit": _per_event(units, lambda unit: cast(int, unit.injected_label)),
+        "center_channel": _per_event(units, lambda unit: cast(int, unit.center_row)),
+        "amplitude_factor": np.concatenate([unit.amplitude_factors for unit in units]),
+        "donor_spike": np.concatenate([unit.donor_samples for unit in units]),
+    }
+    columns[CLIPPED] = np.full(plan.num_events, np.nan) if clipped is None else np.concatenate(clipped)
+    order = np.lexsort((columns["new_unit"], columns["timestep"]))
+    _write_table(path, {name: values[order] for name, values in columns.items()})
+
+
+def fill_in_clipped(path: Path, target: Path, clipped: Mapping[int, NDArray[np.int32]]) -> None:
+    """Copy a run's table of events, with the column of clipped samples filled in.
+
+    Parameters
+    ----------
+    path, target : pathlib.Path
+    clipped : mapping of int to numpy.ndarray of int32
+        By injected label, the clipped samples of its events in order of time.
+    """
+    counts = {str(label): iter(values.tolist()) for label, values in clipped.items()}
+    with path.open(encoding="utf-8", newline="") as source, target.open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.DictReader(source)
+        writer = csv.DictWriter(stream, rows.fieldnames or (), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({**row, CLIPPED: next(counts[row["new_unit"]])} for row in rows)
 
 
 def write_firings_true(path: Path, plan: InjectionPlan) -> None:
@@ -111,70 +165,62 @@ def write_firings_true(path: Path, plan: InjectionPlan) -> None:
 
 def write_units(path: Path, plan: InjectionPlan) -> None:
     """Write one row per donor unit, with what became of it."""
-    pd.DataFrame(
+    _write_table(
+        path,
         {
             "true_unit": [unit.donor_label for unit in plan],
-            "new_unit": pd.array([unit.injected_label for unit in plan], dtype="Int64"),
+            "new_unit": [unit.injected_label for unit in plan],
             "status": ["injected" if unit.is_injected else "refused" for unit in plan],
             "reason": [unit.reason for unit in plan],
-            "donor_channel": pd.array([unit.donor_row for unit in plan], dtype="Int64"),
-            "center_channel": pd.array([unit.center_row for unit in plan], dtype="Int64"),
+            "donor_channel": [unit.donor_row for unit in plan],
+            "center_channel": [unit.center_row for unit in plan],
             "move": [unit.move for unit in plan],
-            "displacement_x_um": [unit.displacement_um[0] for unit in plan],
-            "displacement_y_um": [unit.displacement_um[1] for unit in plan],
+            "displacement_x_um": np.array([unit.displacement_um[0] for unit in plan]),
+            "displacement_y_um": np.array([unit.displacement_um[1] for unit in plan]),
             "donor_spikes": [unit.num_donor_spikes for unit in plan],
             "training_spikes": [unit.num_training_spikes for unit in plan],
             "events": [unit.num_events for unit in plan],
             "refused_events": [len(unit.refused.reasons) for unit in plan],
-            "snr": [unit.snr for unit in plan],
+            "snr": np.array([unit.snr for unit in plan]),
             "rank": [unit.rank for unit in plan],
             "notes": ["; ".join(unit.notes) for unit in plan],
-        }
-    ).to_csv(path, index=False)
+        },
+    )
 
 
 def write_plan(path: Path, plan: InjectionPlan) -> None:
     """Write one row per planned event, per refused event, and per refused unit, with the reason of a refusal."""
-    parts = [table for unit in plan for table in _plan_rows(unit)]
-    pd.concat(parts, ignore_index=True).to_csv(path, index=False)
+    _write_table(path, *(part for unit in plan for part in _plan_parts(unit)))
 
 
-def _plan_rows(unit: PlannedUnit) -> list[pd.DataFrame]:
+def _plan_parts(unit: PlannedUnit) -> list[Mapping[str, Sequence[Any] | NDArray[Any]]]:
     if not unit.is_injected:
-        return [_plan_table(unit, "unit refused", [unit.reason], [None], [None], [None])]
-    tables = []
-    if unit.num_events:
-        nothing = [""] * unit.num_events
-        factors = unit.amplitude_factors
-        tables.append(_plan_table(unit, "injected", nothing, unit.samples, unit.donor_samples, factors))
-    if unit.refused.reasons:
-        empty = [None] * len(unit.refused.reasons)
-        donors = unit.refused.donor_samples
-        tables.append(_plan_table(unit, "event refused", unit.refused.reasons, empty, donors, empty))
-    return tables
+        return [_plan_part(unit, "unit refused", [unit.reason], [None], [None], [None])]
+    nothing = [""] * unit.num_events
+    events = _plan_part(unit, "injected", nothing, unit.samples, unit.donor_samples, unit.amplitude_factors)
+    empty, reasons = [None] * len(unit.refused.reasons), unit.refused.reasons
+    return [events, _plan_part(unit, "event refused", reasons, empty, unit.refused.donor_samples, empty)]
 
 
-def _plan_table(
+def _plan_part(
     unit: PlannedUnit,
     status: str,
     reasons: Sequence[str],
-    samples: Sequence[int | None] | NDArray[np.int64],
-    donors: Sequence[int | None] | NDArray[np.int64],
-    factors: Sequence[float | None] | NDArray[np.float32],
-) -> pd.DataFrame:
+    samples: Sequence[None] | NDArray[np.int64],
+    donors: Sequence[None] | NDArray[np.int64],
+    factors: Sequence[None] | NDArray[np.float32],
+) -> Mapping[str, Sequence[Any] | NDArray[Any]]:
     count = len(reasons)
-    return pd.DataFrame(
-        {
-            "true_unit": unit.donor_label,
-            "new_unit": pd.array([unit.injected_label] * count, dtype="Int64"),
-            "status": status,
-            "timestep": pd.array(samples, dtype="Int64"),
-            "center_channel": pd.array([unit.center_row] * count, dtype="Int64"),
-            "donor_spike": pd.array(donors, dtype="Int64"),
-            "amplitude_factor": pd.array(factors, dtype="Float32"),
-            "reason": list(reasons),
-        }
-    )
+    return {
+        "true_unit": [unit.donor_label] * count,
+        "new_unit": [unit.injected_label] * count,
+        "status": [status] * count,
+        "timestep": samples,
+        "center_channel": [unit.center_row] * count,
+        "donor_spike": donors,
+        "amplitude_factor": factors,
+        "reason": reasons,
+    }
 
 
 def write_dtype(path: Path, recording: FlatRecording) -> None:

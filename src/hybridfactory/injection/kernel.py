@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["add_events", "apply_patch", "count_marked"]
+__all__ = ["add_events", "add_to_floats", "add_to_integers", "count_marked"]
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -26,57 +26,75 @@ def add_events(
     row_starts: NDArray[np.int64],
     window: NDArray[np.int64],
 ) -> None:
-    """Add events [first, last) to `patch`, num_samples × num_rows, whose first sample is `start`."""
+    """Fill `patch`, num_samples × num_rows with `start` as first sample, with the sum of the events [first, last)."""
     width = window[0] + 1 + window[1]
-    value = np.empty(num_columns.max(), dtype=np.float32)
+    event_values = np.empty(width * num_columns.max(), dtype=np.float32)
+    patch[:] = 0
     for event in range(first, last):
         unit = units[event]
         count, columns = num_waveforms[unit], num_columns[unit]
-        stride = width * columns
-        bank_start = bank_starts[unit] + phases[event] * count * stride
         begin = samples[event] - window[0] - start
-        for t in range(max(0, -begin), min(width, patch.shape[0] - begin)):
-            offset = bank_start + t * columns
-            weight = weights[weight_starts[event]]
+        first_sample, last_sample = max(0, -begin), min(width, patch.shape[0] - begin)
+        # Samples and columns as one long line, which the processor takes many at a time.
+        size = width * columns
+        values = event_values[: (last_sample - first_sample) * columns]
+        place = bank_starts[unit] + phases[event] * count * size + first_sample * columns
+        waveform = bank[place : place + values.size]
+        weight = weights[weight_starts[event]]
+        for index in range(values.size):
+            values[index] = weight * waveform[index]
+        for k in range(1, count):
+            waveform = bank[place + k * size : place + k * size + values.size]
+            weight = weights[weight_starts[event] + k]
+            for index in range(values.size):
+                values[index] += weight * waveform[index]
+        own_rows = rows[row_starts[unit] : row_starts[unit] + columns]
+        for t in range(first_sample, last_sample):
+            line = patch[begin + t]
+            offset = (t - first_sample) * columns
             for column in range(columns):
-                value[column] = weight * bank[offset + column]
-            for k in range(1, count):
-                weight = weights[weight_starts[event] + k]
-                shift = offset + k * stride
-                for column in range(columns):
-                    value[column] += weight * bank[shift + column]
-            for column in range(columns):
-                patch[begin + t, rows[row_starts[unit] + column]] += value[column]
+                line[own_rows[column]] += values[offset + column]
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def apply_patch(
-    traces: NDArray[np.generic], patch: NDArray[np.float32], is_integer: bool, lowest: float, highest: float
-) -> int:
+def add_to_integers(traces: NDArray[np.integer], patch: NDArray[np.float32], lowest: float, highest: float) -> int:
     """Add `patch` to `traces` in place: summed in float64, rounded half to even, clipped.
 
-    Samples whose patch is zero keep their very bits. Clipped samples are marked by NaN in `patch`.
+    Clipped samples are marked by NaN in `patch`. For integers of 32 bits at most; where the patch is zero, they stay
+    as they are.
 
     Returns
     -------
     int
         Number of clipped samples.
     """
-    clipped = 0
+    num_clipped = 0
     for sample in range(traces.shape[0]):
-        for row in range(traces.shape[1]):
-            change = patch[sample, row]
-            if change == 0:
-                continue
-            total = np.float64(traces[sample, row]) + np.float64(change)
-            if is_integer:
-                total = np.rint(total)
-                if total < lowest or total > highest:
-                    total = min(max(total, lowest), highest)
-                    patch[sample, row] = np.nan
-                    clipped += 1
-            traces[sample, row] = total
-    return clipped
+        line, change = traces[sample], patch[sample]
+        num_before = num_clipped
+        for row in range(line.size):
+            total = np.rint(np.float64(line[row]) + np.float64(change[row]))
+            num_clipped += (total < lowest) | (total > highest)
+        if num_clipped == num_before:
+            for row in range(line.size):
+                line[row] = np.rint(np.float64(line[row]) + np.float64(change[row]))
+            continue
+        for row in range(line.size):
+            total = np.rint(np.float64(line[row]) + np.float64(change[row]))
+            if total < lowest or total > highest:
+                change[row] = np.nan
+            line[row] = min(max(total, lowest), highest)
+    return num_clipped
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def add_to_floats(traces: NDArray[np.floating], patch: NDArray[np.float32]) -> None:
+    """Add `patch` to `traces` in place, summed in float64. Where it is zero, every bit stays, of NaNs too."""
+    for sample in range(traces.shape[0]):
+        line, change = traces[sample], patch[sample]
+        for row in range(line.size):
+            if change[row] != 0:
+                line[row] = np.float64(line[row]) + np.float64(change[row])
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]

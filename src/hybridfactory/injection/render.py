@@ -5,13 +5,14 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfactory.injection.kernel import add_events, apply_patch, count_marked
+from hybridfactory.injection.kernel import add_events, add_to_floats, add_to_integers, count_marked
 from hybridfactory.injection.script import InjectionScript
+from hybridfactory.recording.flat import FlatRecording
 
 __all__ = ["MAX_SPAN_SAMPLES", "render"]
 
-MAX_SPAN_SAMPLES = 8192
-"""Longest piece to render at once; at 385 rows, 12 MB of float32."""
+MAX_SPAN_SAMPLES = 2048
+"""Longest piece to render at once; at 385 rows, 3 MB of float32, which stay near the processor."""
 
 COMPILED_TYPES = frozenset("bBhHiIfd")
 
@@ -39,13 +40,50 @@ def render(
     -------
     numpy.ndarray, shape (num_samples, num_rows), same data type
     """
+    hybrid = traces.copy()
+    render_in_place(hybrid, start, script, clipped)
+    return hybrid
+
+
+class Workspace:
+    """Memory for rendering one piece after the other: new memory for each would cost more than the work.
+
+    Parameters
+    ----------
+    num_samples : int
+        Of the longest piece.
+    recording : FlatRecording
+    """
+
+    def __init__(self, num_samples: int, recording: FlatRecording) -> None:
+        self.traces = np.empty((num_samples, recording.num_rows), dtype=recording.dtype)
+        self.patch = np.empty((num_samples, recording.num_rows), dtype=np.float32)
+
+
+def render_in_place(
+    traces: NDArray[np.generic],
+    start: int,
+    script: InjectionScript,
+    clipped: NDArray[np.int32] | None = None,
+    space: Workspace | None = None,
+) -> None:
+    """Turn a piece of the source into a piece of the hybrid; see `render`.
+
+    Parameters
+    ----------
+    space : Workspace, optional
+        Its `patch` is written over.
+    """
     first, last = script.events_in(start, start + len(traces))
     if first == last:
-        return traces.copy()
-    native = traces.dtype.newbyteorder("=")
-    # Byte order is changed by moving bytes: values that nothing is added to keep every bit, NaNs too.
-    hybrid = traces.copy() if traces.dtype.isnative else traces.byteswap().view(native)
-    patch = np.zeros(traces.shape, dtype=np.float32)
+        return
+    if not traces.dtype.isnative:
+        # Byte order is changed by moving bytes: values that nothing is added to keep every bit, NaNs too.
+        native = traces.byteswap(inplace=True).view(traces.dtype.newbyteorder("="))
+        render_in_place(native, start, script, clipped, space)
+        native.byteswap(inplace=True)
+        return
+    patch = np.empty(traces.shape, dtype=np.float32) if space is None else space.patch[: len(traces)]
     add_events(
         patch,
         start,
@@ -64,7 +102,7 @@ def render(
         script.row_starts,
         script.window,
     )
-    if _apply(hybrid, patch) and clipped is not None:
+    if _apply(traces, patch) and clipped is not None:
         count_marked(
             clipped,
             patch,
@@ -78,16 +116,18 @@ def render(
             script.row_starts,
             script.window,
         )
-    return hybrid if traces.dtype.isnative else hybrid.byteswap().view(traces.dtype)
 
 
 def _apply(hybrid: NDArray[np.generic], patch: NDArray[np.float32]) -> int:
     """Add the patch in place; the number of clipped samples, which are marked by NaN in `patch`."""
     is_integer = hybrid.dtype.kind in "iu"
-    lowest, highest = _limits(hybrid.dtype) if is_integer else (0, 0)
-    if hybrid.dtype.char in COMPILED_TYPES:
-        return int(apply_patch(hybrid, patch, is_integer, float(lowest), float(highest)))
-    return _apply_wide(hybrid, patch, is_integer)
+    if hybrid.dtype.char not in COMPILED_TYPES:
+        return _apply_wide(hybrid, patch, is_integer)
+    if not is_integer:
+        add_to_floats(hybrid, patch)
+        return 0
+    lowest, highest = map(float, _limits(hybrid.dtype))
+    return int(add_to_integers(hybrid, patch, lowest, highest))
 
 
 def _apply_wide(hybrid: NDArray[np.generic], patch: NDArray[np.float32], is_integer: bool) -> int:

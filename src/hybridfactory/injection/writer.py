@@ -1,107 +1,22 @@
-"""Hybrid files on disk: a copy of the source with the touched ranges rendered over it."""
+"""Hybrid files on disk: touched ranges rendered over a copy of the source, or the whole in one pass."""
 
-import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent import futures
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfactory.errors import RecordingError
-from hybridfactory.injection.render import MAX_SPAN_SAMPLES, render
+from hybridfactory.injection.copying import flushing
+from hybridfactory.injection.render import MAX_SPAN_SAMPLES, Workspace, render_in_place
 from hybridfactory.injection.script import InjectionScript
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatReader, FlatRecording
+from hybridfactory.recording.side_by_side import NUM_WORKERS, side_by_side
 
-__all__ = ["copy_file", "copying", "render_into", "restore_into"]
+__all__ = ["render_into", "restore_into"]
 
-COPY_BYTES = 64 << 20
-NUM_WORKERS = 2
-SECONDS_BETWEEN_LOOKS = 0.1
 SPANS_PER_TASK = 64
-
-NOT_IN_KERNEL = frozenset({errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM})
-"""What `copy_file_range` answers where a file system cannot do it; a plain copy then can."""
-
-
-def copy_file(
-    source: Path, target: Path, *, advance: Callable[[int], None] = lambda count: None, stop: Event | None = None
-) -> None:
-    """Copy a file's bytes, in the kernel where the system can (at no cost at all where it can share blocks).
-
-    Parameters
-    ----------
-    source, target : pathlib.Path
-    advance : callable, optional
-        Called with the number of bytes of each piece that is done.
-    stop : threading.Event, optional
-        Once it is set, the copy is left as it is.
-
-    Raises
-    ------
-    RecordingError
-        If the source becomes shorter on the way.
-    """
-    left = source.stat().st_size
-    in_kernel = True
-    with source.open("rb", buffering=0) as reader, target.open("wb", buffering=0) as writer:
-        while left and not (stop is not None and stop.is_set()):
-            count = min(COPY_BYTES, left)
-            try:
-                if in_kernel:
-                    count = os.copy_file_range(reader.fileno(), writer.fileno(), count)
-                else:
-                    count = os.sendfile(writer.fileno(), reader.fileno(), None, count)
-            except OSError as error:
-                if not in_kernel or error.errno not in NOT_IN_KERNEL:
-                    error.filename = error.filename or str(target)
-                    raise
-                in_kernel = False
-                continue
-            if not count:
-                raise RecordingError(
-                    f"{source} became shorter while it was copied; run again when the recording is complete"
-                )
-            left -= count
-            advance(count)
-
-
-@contextmanager
-def copying(sources: Sequence[Path], targets: Sequence[Path]) -> Iterator[Callable[[ProgressCallback], None]]:
-    """Copy files in the background while the block goes on with other work.
-
-    Yields
-    ------
-    callable
-        Called with a progress callback, it waits until all is copied.
-    """
-    stop, done = Event(), [0]
-    total = sum(source.stat().st_size for source in sources)
-
-    def advance(count: int) -> None:
-        done[0] += count
-
-    def work() -> None:
-        for source, target in zip(sources, targets, strict=True):
-            copy_file(source, target, advance=advance, stop=stop)
-
-    def wait(progress: ProgressCallback) -> None:
-        while not future.done():
-            progress("copying", done[0], max(total, 1))
-            futures.wait([future], timeout=SECONDS_BETWEEN_LOOKS)
-        future.result()
-
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(work)
-        try:
-            yield wait
-        finally:
-            stop.set()
 
 
 def render_into(
@@ -109,17 +24,21 @@ def render_into(
     recording: FlatRecording,
     script: InjectionScript,
     *,
+    are_copies: bool = True,
     progress: ProgressCallback = no_progress,
 ) -> NDArray[np.int32]:
-    """Write every touched range of the hybrid over copies of the source, and see it onto the disk.
+    """Write the hybrid, and see it onto the disk.
 
     Parameters
     ----------
     targets : tuple of pathlib.Path
-        One per file of the recording, of the same size.
+        One per file of the recording.
     recording : FlatRecording
         The source.
     script : InjectionScript
+    are_copies : bool
+        Whether the targets are copies of the source, so that only touched ranges need to be written over them.
+        Otherwise they are written whole, in one pass. The bytes are the same.
 
     Returns
     -------
@@ -127,7 +46,11 @@ def render_into(
         Clipped samples of every event, in the script's order.
     """
     clipped = np.zeros(script.samples.size, dtype=np.int32)
-    spans = script.spans(MAX_SPAN_SAMPLES)
+    if are_copies:
+        spans = script.spans(MAX_SPAN_SAMPLES)
+    else:
+        spans = _all_spans(recording)
+        _make_targets(targets, recording)
     _over_spans(targets, recording, spans, script, clipped, "injecting", progress)
     return clipped
 
@@ -147,6 +70,26 @@ def restore_into(
     _over_spans(targets, recording, spans, None, None, "taking back the earlier run", progress)
 
 
+def _all_spans(recording: FlatRecording) -> NDArray[np.int64]:
+    """Every sample of every file, in pieces; shape (num_spans, 2)."""
+    parts = []
+    for file in recording.files:
+        starts = np.arange(file.start_sample, file.stop_sample, MAX_SPAN_SAMPLES, dtype=np.int64)
+        parts.append(np.stack([starts, np.minimum(starts + MAX_SPAN_SAMPLES, file.stop_sample)], axis=1))
+    return np.concatenate(parts)
+
+
+def _make_targets(targets: tuple[Path, ...], recording: FlatRecording) -> None:
+    """Create the files in their full length, with what follows the source's last whole sample at their ends."""
+    for target, file in zip(targets, recording.files, strict=True):
+        size = file.num_samples * recording.bytes_per_sample
+        with file.path.open("rb") as source, target.open("wb") as stream:
+            stream.truncate(size)
+            source.seek(size)
+            stream.seek(size)
+            stream.write(source.read(file.num_trailing_bytes))
+
+
 def _over_spans(
     targets: tuple[Path, ...],
     recording: FlatRecording,
@@ -161,32 +104,33 @@ def _over_spans(
         return
     files = recording.file_of(spans[:, 0])
     shares = np.array_split(np.arange(len(spans)), -(-len(spans) // SPANS_PER_TASK))
+    longest = int(np.diff(spans, axis=1).max())
+    spaces: SimpleQueue[Workspace] = SimpleQueue()
+    for _ in range(NUM_WORKERS):
+        spaces.put(Workspace(longest, recording))
     descriptors = [os.open(target, os.O_WRONLY) for target in targets]
     try:
-        with recording.reader() as reader, ThreadPoolExecutor(NUM_WORKERS) as pool:
+        with recording.reader() as reader, flushing(descriptors):
 
-            def work(share: NDArray[np.int64]) -> tuple[int, NDArray[np.int32]] | None:
-                if script is None:
-                    for index in share:
-                        _write_span(reader, descriptors, int(files[index]), spans[index], None, None)
-                    return None
+            def work(share: NDArray[np.int64]) -> tuple[int, NDArray[np.int32]]:
+                space = spaces.get()
                 # An event may reach over a cut into another task's span, so each task counts for itself.
-                first, last = script.events_in(int(spans[share[0], 0]), int(spans[share[-1], 1]))
-                part = script.part(first, last)
+                first, last = (
+                    script.events_in(int(spans[share[0], 0]), int(spans[share[-1], 1])) if script else (0, 0)
+                )
+                part = script.part(first, last) if script else None
                 counts = np.zeros(last - first, dtype=np.int32)
                 for index in share:
-                    _write_span(reader, descriptors, int(files[index]), spans[index], part, counts)
+                    _write_span(reader, descriptors, int(files[index]), spans[index], part, counts, space)
+                spaces.put(space)
                 return first, counts
 
             done = 0
-            for share, result in zip(shares, pool.map(work, shares), strict=True):
-                if clipped is not None and result is not None:
-                    first, counts = result
+            for share, (first, counts) in zip(shares, side_by_side(work, shares), strict=True):
+                if clipped is not None:
                     clipped[first : first + counts.size] += counts
                 done += len(share)
                 progress(step, done, len(spans))
-        for descriptor in descriptors:
-            os.fsync(descriptor)
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
@@ -198,13 +142,15 @@ def _write_span(
     file_index: int,
     span: NDArray[np.int64],
     script: InjectionScript | None,
-    clipped: NDArray[np.int32] | None,
+    clipped: NDArray[np.int32],
+    space: Workspace,
 ) -> None:
     start, stop = int(span[0]), int(span[1])
     file_start = reader.recording.files[file_index].start_sample
-    traces = reader.read(file_index, start - file_start, stop - file_start)
+    traces = space.traces[: stop - start]
+    reader.read_into(traces, file_index, start - file_start)
     if script is not None:
-        traces = render(traces, start, script, clipped)
+        render_in_place(traces, start, script, clipped, space)
     view = memoryview(traces.view(np.uint8).reshape(-1).data)
     offset = (start - file_start) * reader.recording.bytes_per_sample
     written = 0

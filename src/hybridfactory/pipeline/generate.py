@@ -1,7 +1,7 @@
 """The order of the steps from a parameter file to a hybrid recording with its truth."""
 
 import hashlib
-import math
+import logging
 import os
 import secrets
 import time
@@ -15,9 +15,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfactory.errors import NothingInjectedError, SortingError
-from hybridfactory.events.learn import ModelSettings, Sites, learn_event_models
-from hybridfactory.events.model import EventModel
+from hybridfactory.errors import SortingError
 from hybridfactory.ground_truth.manifest import write_manifest
 from hybridfactory.ground_truth.paths import RunPaths
 from hybridfactory.ground_truth.replacement import (
@@ -27,31 +25,21 @@ from hybridfactory.ground_truth.replacement import (
     find_reusable_run,
     take_back,
 )
-from hybridfactory.ground_truth.tables import (
-    RealSpikes,
-    write_annotations,
-    write_artificial_units,
-    write_dtype,
-    write_firings_true,
-    write_metadata,
-    write_plan,
-    write_units,
-)
-from hybridfactory.injection.script import InjectionScript, load_script, save_script, write_script
+from hybridfactory.injection.copying import IN_ONE_PASS, ONE_PASS_SHARE, OVER_COPY, copying, touched_share
+from hybridfactory.injection.script import load_script, save_script
 from hybridfactory.injection.staging import check_free_space, publish, staging_folder
-from hybridfactory.injection.writer import copying, render_into, restore_into
-from hybridfactory.parameters import Parameters, load_parameters, write_hfparams
-from hybridfactory.plan.make import PlanSettings, make_plan
-from hybridfactory.plan.placement import ProbeSites
+from hybridfactory.parameters import Parameters, load_parameters
 from hybridfactory.plan.plan import InjectionPlan
-from hybridfactory.plan.spike_times import TimingRules
-from hybridfactory.probes import Probe, save_probe
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.source import Source, find_source_files, hybrid_name, open_source
 from hybridfactory.recording.spikeglx_meta import write_hybrid_meta
 from hybridfactory.sorting import Sorting, read_sorting
 
 __all__ = ["GenerateResult", "generate"]
+
+OVER_EARLIER = "over the hybrid of an earlier run"
+
+_log = logging.getLogger("hybridfactory")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +54,11 @@ class GenerateResult:
     output_directory : pathlib.Path
     session_name : str
     recording_paths : tuple of pathlib.Path
-        The hybrid files, in timeline order.
+        The hybrid files, in timeline order; empty if they were not to be written.
     truth_paths : tuple of pathlib.Path
         All other files of the run.
-    num_clipped_samples : int
-        Samples that hit the end of the data type's range.
+    num_clipped_samples : int or None
+        Samples that hit the end of the data type's range; None if the hybrid was not written.
     warnings : tuple of str
         What the user should know about the inputs.
     """
@@ -81,7 +69,7 @@ class GenerateResult:
     session_name: str
     recording_paths: tuple[Path, ...]
     truth_paths: tuple[Path, ...]
-    num_clipped_samples: int
+    num_clipped_samples: int | None
     warnings: tuple[str, ...]
 
     @property
@@ -93,6 +81,7 @@ class GenerateResult:
 def generate(
     parameters: Parameters | Mapping[str, object] | str | PathLike[str],
     *,
+    write: bool = True,
     progress: ProgressCallback = no_progress,
 ) -> GenerateResult:
     """Make a hybrid recording with exactly known ground truth.
@@ -101,6 +90,9 @@ def generate(
     ----------
     parameters : Parameters, mapping, or path
         A parameter file (.py or .toml), a folder that holds one, or the parameters themselves by name.
+    write : bool
+        Whether to write the hybrid's files. Without them everything else is made, in a time that does not depend on
+        the recording's length: the hybrid can be read by ``load(...).recording``, and `write_hybrid` writes it later.
     progress : callable, optional
         Called with (step, done, total) as the work goes on.
 
@@ -142,26 +134,38 @@ def generate(
             f"{output_directory} lies below the SpikeGLX recording: readers that search subfolders, such as Neo, "
             "then find two recordings of one name and refuse both; give an output_directory elsewhere for them"
         )
-    earlier = None if settled.copy else find_reusable_run(output_directory, source.recording, targets)
-    if earlier is None:
+    reuses = write and not settled.copy
+    earlier = find_reusable_run(output_directory, source.recording, targets) if reuses else None
+    how = OVER_EARLIER if earlier else _how_to_write(settled, source, sorting) if write else ""
+    if write and earlier is None:
         check_free_space(output_directory, sum(path.stat().st_size for path in paths))
 
     with staging_folder(output_directory, recover=clear_interrupted) as staging:
         staged = RunPaths(staging, cast(str, settled.session_name))
         staged_targets = tuple(staging / target.name for target in targets)
         # What will be copied in any case is copied while the units are learnt; reading alone leaves the disk idle.
-        with copying(paths, staged_targets) if earlier is None else nullcontext() as wait_for_copy:
-            plan, script = _plan_injection(settled, source, sorting, progress)
-            write_plan(staged.plan, plan)
+        with copying(paths, staged_targets) if how == OVER_COPY else nullcontext() as wait_for_copy:
+            # Imported here, since compiled kernels and pandas take a second: the copy is under way by now.
+            from hybridfactory.injection.writer import render_into, restore_into  # noqa: PLC0415
+            from hybridfactory.pipeline.planning import plan_injection  # noqa: PLC0415
+            from hybridfactory.pipeline.truth import write_events, write_truth  # noqa: PLC0415
+
+            plan, script = plan_injection(settled, source, sorting, progress)
             save_script(script, staged.script)
+            write_truth(staged, settled, source, sorting, plan)
             if wait_for_copy is not None:
                 wait_for_copy(progress)
         if earlier is not None:
             injected_before = load_script(earlier.paths.script)
             take_back(earlier, staged_targets)
             restore_into(staged_targets, source.recording, injected_before, progress=progress)
-        clipped = render_into(staged_targets, source.recording, script, progress=progress)
-        _write_truth(staged, settled, source, sorting, plan, script, clipped)
+        clipped = None
+        if write:
+            clipped = render_into(
+                staged_targets, source.recording, script, are_copies=how != IN_ONE_PASS, progress=progress
+            )
+        num_clipped = None if clipped is None else int(clipped.sum())
+        write_events(staged, plan, script, clipped)
         staged_metas = tuple(staging / target.name for target in metas.values())
         for meta, staged_meta, target in zip(metas, staged_metas, metas.values(), strict=True):
             write_hybrid_meta(meta, staged_meta, target)
@@ -173,10 +177,12 @@ def generate(
             targets=staged_targets,
             metas=staged_metas,
             plan=plan,
-            num_clipped_samples=int(clipped.sum()),
+            written=how or None,
+            num_clipped_samples=num_clipped,
             warnings=warnings,
         )
-        finished = (*staged_targets, *staged_metas, *staged.truth_files, staged.manifest)
+        written = staged_targets if write else ()
+        finished = (*written, *staged_metas, *staged.truth_files, staged.manifest)
         publish(finished, output_directory, files_of_earlier_run(output_directory))
     final = RunPaths(output_directory, staged.session_name)
     return GenerateResult(
@@ -184,35 +190,19 @@ def generate(
         plan=plan,
         output_directory=output_directory,
         session_name=staged.session_name,
-        recording_paths=targets,
+        recording_paths=targets if write else (),
         truth_paths=(*metas.values(), *final.truth_files, final.manifest),
-        num_clipped_samples=int(clipped.sum()),
+        num_clipped_samples=num_clipped,
         warnings=tuple(warnings),
     )
 
 
-def _plan_injection(
-    settled: Parameters, source: Source, sorting: Sorting, progress: ProgressCallback
-) -> tuple[InjectionPlan, InjectionScript]:
-    """Learn the donors' events from the source, and decide what goes where and when."""
-    trains = {label: sorting.spike_train(label) for label in settled.ground_truth_units}
-    sites = _probe_sites(source.probe)
-    connected = Sites(sites.rows[sites.connected], sites.positions_um[sites.connected], sites.shanks[sites.connected])
-    models = learn_event_models(source.recording, trains, connected, _model_settings(settled), progress=progress)
-    plan = make_plan(
-        models,
-        {label: train.size for label, train in trains.items()},
-        sites,
-        np.array(sorted(sorting.unit_main_rows.values()), dtype=np.int64),
-        _timing_rules(settled, source),
-        _plan_settings(settled, sorting),
-    )
-    if not plan.injected_units:
-        reasons = "; ".join(f"unit {unit.donor_label}: {unit.reason}" for unit in plan)
-        raise NothingInjectedError(
-            f"no unit could be injected: {reasons}; choose other ground_truth_units, or mend what is named"
-        )
-    return plan, write_script(plan, {k: model for k, model in models.items() if isinstance(model, EventModel)})
+def _how_to_write(settled: Parameters, source: Source, sorting: Sorting) -> str:
+    """Choose between writing over a copy and one pass, before anything is learned: a copy could begin at once."""
+    share = _expected_share(settled, source, sorting)
+    how = IN_ONE_PASS if share > ONE_PASS_SHARE else OVER_COPY
+    _log.info("events will touch about %.0f %% of the recording: writing %s", 100 * share, how)
+    return how
 
 
 def _settle(asked: Parameters, source: Source) -> Parameters:
@@ -258,78 +248,14 @@ def _check_sorting(sorting: Sorting, source: Source, asked: Parameters) -> list[
     return [f"{lost} spikes lie in gaps between files or just outside, and are not used"] if lost else []
 
 
-def _probe_sites(probe: Probe) -> ProbeSites:
-    names = probe.shank_ids or ("",) * probe.num_channels
-    _, shanks = np.unique(np.array(names), return_inverse=True)
-    return ProbeSites(probe.channel_map, probe.channel_positions, shanks.astype(np.int64), probe.connected)
-
-
-def _model_settings(settled: Parameters) -> ModelSettings:
-    rank = settled.num_singular_values
-    return ModelSettings(
-        samples_before=settled.samples_before,
-        samples_after=settled.samples_after,
-        max_rank=None if rank == "auto" else int(rank),
-        construction=settled.event_model,
-        seed=cast(int, settled.random_seed),
-        label_base=settled.label_base,
-    )
-
-
-def _timing_rules(settled: Parameters, source: Source) -> TimingRules:
-    refractory = math.ceil(settled.refractory_ms / 1000 * settled.sample_rate)
-    return TimingRules(source.recording, settled.samples_before, settled.samples_after, max(refractory, 1))
-
-
-def _plan_settings(settled: Parameters, sorting: Sorting) -> PlanSettings:
-    rates = settled.synthetic_rate
-    return PlanSettings(
-        channel_shift=settled.channel_shift,
-        synthetic_rates_hz=dict(zip(settled.ground_truth_units, rates, strict=True)) if rates else {},
-        time_jitter=settled.time_jitter,
-        amplitude_scale_min=settled.amplitude_scale_min,
-        amplitude_scale_max=settled.amplitude_scale_max,
-        seed=cast(int, settled.random_seed),
-        max_label=int(sorting.labels.max()),
-        label_base=settled.label_base,
-    )
-
-
-def _write_truth(
-    staged: RunPaths,
-    settled: Parameters,
-    source: Source,
-    sorting: Sorting,
-    plan: InjectionPlan,
-    script: InjectionScript,
-    clipped: NDArray[np.int32],
-) -> None:
-    names = [hybrid_name(file.path.name) for file in source.recording.files]
-    write_metadata(staged.metadata, source.recording, names)
-    write_annotations(staged.annotations, _real_spikes(sorting, plan, source.probe), plan)
-    per_unit = [clipped[script.units == script.unit_of(unit.injected_label)] for unit in plan.injected_units]
-    write_artificial_units(staged.artificial_units, plan, per_unit)
-    write_firings_true(staged.firings_true, plan)
-    write_units(staged.units, plan)
-    save_probe(source.probe, staged.probe)
-    write_dtype(staged.dtype, source.recording)
-    write_hfparams(settled, staged.hfparams)
-
-
-def _real_spikes(sorting: Sorting, plan: InjectionPlan, probe: Probe) -> RealSpikes:
-    """Collect the sorting's spikes with their templates or sites, and what stands there for injected events."""
-    name, extra, of_injected = None, None, {}
-    if sorting.spike_templates is not None:
-        name, extra = "template", sorting.spike_templates
-        for unit in plan.injected_units:
-            values, counts = np.unique(extra[sorting.spike_labels == unit.donor_label], return_counts=True)
-            of_injected[unit.donor_label] = int(values[counts.argmax()])
-    elif sorting.spike_channel_index is not None:
-        name, extra = "channel_index", sorting.spike_channel_index
-        channels = {int(row): channel for channel, row in enumerate(probe.channel_map)}
-        for unit in plan.injected_units:
-            of_injected[unit.donor_label] = channels[cast(int, unit.center_row)]
-    return RealSpikes(sorting.spike_times, sorting.spike_labels, name, extra, of_injected)
+def _expected_share(settled: Parameters, source: Source, sorting: Sorting) -> float:
+    """Share of the recording that events will touch, as far as it is known before anything is learned."""
+    recording = source.recording
+    if settled.synthetic_rate:
+        num_events = sum(settled.synthetic_rate) * recording.num_samples / settled.sample_rate
+    else:
+        num_events = float(np.isin(sorting.spike_labels, settled.ground_truth_units).sum())
+    return touched_share(num_events, settled.samples_before + 1 + settled.samples_after, recording.num_samples)
 
 
 def _as_json(settled: Parameters) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from hybridfactory.errors import PlacementError
+from hybridfactory.plan.site_lookup import SiteLookup, build_lookup, ranks_among_twins
 
 __all__ = ["Move", "ProbeSites", "choose_move", "requested_move", "valid_moves"]
 
@@ -16,6 +16,7 @@ TOLERANCE_UM = 0.5
 STRONG_SHARE_OF_PEAK = 0.2
 CROWD_RADIUS_UM = 60.0
 NUM_NAMED_SHIFTS = 8
+TARGETS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +54,8 @@ class Footprint:
     ranks : numpy.ndarray of int64, shape (num_channels,)
         For each channel of the probe its number among the connected ones in the same place; -1 for those not in
         `connected`.
-    trees : tuple of (numpy.ndarray of int64, scipy.spatial.cKDTree)
-        For each rank its sites and their positions. Twins land on twins of their own rank, one on one.
+    lookup : SiteLookup
+        Of the connected sites. Twins land on twins of their own rank, one on one.
     """
 
     sites: ProbeSites
@@ -63,7 +64,7 @@ class Footprint:
     height: NDArray[np.float64]
     connected: NDArray[np.int64]
     ranks: NDArray[np.int64]
-    trees: tuple[tuple[NDArray[np.int64], cKDTree], ...]
+    lookup: SiteLookup
 
     @property
     def main(self) -> int:
@@ -79,16 +80,6 @@ class Footprint:
     def is_strong(self) -> NDArray[np.bool_]:
         """Which of `channels` show at least 20 % of the peak."""
         return np.asarray(self.height >= STRONG_SHARE_OF_PEAK * self.height.max())
-
-    def channels_at(self, places: NDArray[np.float64], ranks: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Connected channel of a given rank at each place; -1 where there is none."""
-        found = np.full(len(places), -1, dtype=np.int64)
-        for rank, (channels, tree) in enumerate(self.trees):
-            which = np.flatnonzero(ranks == rank)
-            distance, nearest = tree.query(places[which], distance_upper_bound=TOLERANCE_UM)
-            hit = np.isfinite(distance)
-            found[which[hit]] = channels[nearest[hit]]
-        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,8 +147,7 @@ def footprint_of(sites: ProbeSites, rows: NDArray[np.int64], mean: NDArray[np.fl
     is_site = sites.connected & np.isfinite(sites.positions_um).all(axis=1)
     connected = np.flatnonzero(is_site & (sites.shanks == sites.shanks[channels[height.argmax()]]))
     ranks = np.full(sites.rows.size, -1, dtype=np.int64)
-    ranks[connected] = _ranks_among_twins(sites.positions_um[connected])
-    by_rank = [np.flatnonzero(ranks == rank) for rank in range(int(ranks.max(initial=-1)) + 1)]
+    ranks[connected] = ranks_among_twins(sites.positions_um[connected], TOLERANCE_UM)
     return Footprint(
         sites=sites,
         channels=channels,
@@ -165,16 +155,8 @@ def footprint_of(sites: ProbeSites, rows: NDArray[np.int64], mean: NDArray[np.fl
         height=height,
         connected=connected,
         ranks=ranks,
-        trees=tuple((group, cKDTree(sites.positions_um[group])) for group in by_rank),
+        lookup=build_lookup(connected, sites.positions_um[connected], ranks[connected], TOLERANCE_UM),
     )
-
-
-def _ranks_among_twins(positions: NDArray[np.float64]) -> NDArray[np.int64]:
-    """For each position, how many before it are in the same place."""
-    if len(positions) == 0:
-        return np.zeros(0, dtype=np.int64)
-    pairs = cKDTree(positions).query_pairs(TOLERANCE_UM, output_type="ndarray")
-    return np.bincount(pairs.max(axis=1, initial=0), minlength=len(positions)).astype(np.int64)
 
 
 def _channels_of(sites: ProbeSites, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -252,9 +234,10 @@ def choose_move(
     random : numpy.random.Generator
     """
     fewest_blind = min(move.num_blind_sites for move in moves)
+    seen_there = set(footprint_rows.tolist())
     for keep in (
         lambda move: move.num_blind_sites == fewest_blind,
-        lambda move: sites.rows[move.center] not in footprint_rows,
+        lambda move: int(sites.rows[move.center]) not in seen_there,
         lambda move: move.distance_um > 0,
     ):
         moves = [move for move in moves if keep(move)] or moves
@@ -268,8 +251,13 @@ def choose_move(
 
 def _translations(footprint: Footprint) -> list[Move]:
     """Every valid translation."""
-    moves = [_translate(footprint, int(target)) for target in footprint.connected]
-    return [move for move in moves if move is not None]
+    positions = footprint.sites.positions_um
+    steps = positions[footprint.connected] - positions[footprint.start]
+    # A twin of the main channel is another channel in the same place: no move.
+    is_move = np.hypot(*steps.T) > TOLERANCE_UM
+    steps, targets = steps[is_move], footprint.connected[is_move]
+    parts = [slice(first, first + TARGETS_AT_ONCE) for first in range(0, targets.size, TARGETS_AT_ONCE)]
+    return [move for part in parts for move in _transform(footprint, np.eye(2), steps[part], targets[part])]
 
 
 def _translate(footprint: Footprint, target: int) -> Move | None:
@@ -277,60 +265,61 @@ def _translate(footprint: Footprint, target: int) -> Move | None:
     positions = footprint.sites.positions_um
     if not 0 <= target < len(positions) or footprint.ranks[target] < 0:
         return None
-    displacement = positions[target] - positions[footprint.start]
-    # A twin of the main channel is another channel in the same place: no move.
-    if np.hypot(*displacement) <= TOLERANCE_UM:
+    step = positions[target] - positions[footprint.start]
+    if np.hypot(*step) <= TOLERANCE_UM:
         return None
-    return _transform(footprint, np.eye(2), displacement, "translation", target)
+    return next(iter(_transform(footprint, np.eye(2), step[None], np.array([target]))), None)
 
 
 def _transform(
     footprint: Footprint,
     linear: NDArray[np.float64],
-    offset: NDArray[np.float64],
-    kind: str,
-    target: int,
-) -> Move | None:
-    """Apply position → linear @ position + offset to the footprint.
+    offsets: NDArray[np.float64],
+    targets: NDArray[np.int64],
+    kind: str = "translation",
+) -> list[Move]:
+    """Apply position → linear @ position + offset to the footprint, for many offsets at once.
 
-    None if the move is not valid, or carries the main channel elsewhere than to the channel `target`.
+    The moves among them that are valid, and carry the main channel to the channel named in `targets`.
     """
-    sites = footprint.sites
-    landing = sites.positions_um[footprint.channels] @ linear.T + offset
-    channels = footprint.channels_at(landing, footprint.ranks[footprint.channels])
+    sites, origin = footprint.sites, footprint.channels
+    landing = (sites.positions_um[origin] @ linear.T)[None] + offsets[:, None]
+    ranks = np.tile(footprint.ranks[origin], targets.size)
+    channels = footprint.lookup.channels_at(landing.reshape(-1, 2), ranks).reshape(targets.size, -1)
     landed = channels >= 0
-    share = float(footprint.energy[landed].sum())
-    if channels[footprint.main] != target or share < MIN_ENERGY_SHARE:
-        return None
-    if np.unique(channels[landed]).size < landed.sum():
-        return None
-    step = sites.positions_um[target] - sites.positions_um[footprint.start]
-    return Move(
-        kind=kind,
-        start=footprint.start,
-        center=target,
-        displacement_um=(float(step[0]), float(step[1])),
-        footprint=np.flatnonzero(landed),
-        channels=channels[landed],
-        energy_share=share,
-        num_blind_sites=_num_blind_sites(footprint, linear, offset, target),
-    )
+    shares = np.where(landed, footprint.energy, 0).sum(axis=1)
+    ascending = np.sort(channels, axis=1)
+    is_double = ((ascending[:, 1:] == ascending[:, :-1]) & (ascending[:, 1:] >= 0)).any(axis=1)
+    valid = np.flatnonzero((channels[:, footprint.main] == targets) & (shares >= MIN_ENERGY_SHARE) & ~is_double)
+    blind = _num_blind_sites(footprint, linear, offsets[valid], targets[valid])
+    steps = sites.positions_um[targets] - sites.positions_um[footprint.start]
+    return [
+        Move(
+            kind=kind,
+            start=footprint.start,
+            center=int(targets[index]),
+            displacement_um=(float(steps[index, 0]), float(steps[index, 1])),
+            footprint=np.flatnonzero(landed[index]),
+            channels=channels[index, landed[index]],
+            energy_share=float(shares[index]),
+            num_blind_sites=int(count),
+        )
+        for index, count in zip(valid, blind, strict=True)
+    ]
 
 
 def _num_blind_sites(
-    footprint: Footprint,
-    linear: NDArray[np.float64],
-    offset: NDArray[np.float64],
-    center: int,
-) -> int:
-    """Connected sites as near to the landed centre as the donor's strong sites, that no donor site lands on."""
+    footprint: Footprint, linear: NDArray[np.float64], offsets: NDArray[np.float64], centers: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Connected sites as near to each landed centre as the donor's strong sites, that no donor site lands on."""
     positions = footprint.sites.positions_um
     origin = positions[footprint.channels]
     radius = np.linalg.norm(origin[footprint.is_strong] - origin[footprint.main], axis=1).max()
-    apart = np.linalg.norm(positions[footprint.connected] - positions[center], axis=1)
-    near = footprint.connected[apart <= radius + TOLERANCE_UM]
-    source = footprint.channels_at((positions[near] - offset) @ linear, footprint.ranks[near])
-    return int((source < 0).sum())
+    across, along = positions[footprint.connected].T[:, None] - positions[centers].T[:, :, None]
+    move, site = np.nonzero(np.sqrt(across**2 + along**2) <= radius + TOLERANCE_UM)
+    near = footprint.connected[site]
+    source = footprint.lookup.channels_at((positions[near] - offsets[move]) @ linear, footprint.ranks[near])
+    return np.bincount(move[source < 0], minlength=centers.size)
 
 
 def _isometries(footprint: Footprint) -> Iterator[Move]:
@@ -353,13 +342,12 @@ def _isometries(footprint: Footprint) -> Iterator[Move]:
             ):
                 sign = 1.0 if kind == "rotation" else -1.0
                 linear = np.array([[turn.real, -sign * turn.imag], [turn.imag, sign * turn.real]])
-                move = _transform(footprint, linear, positions[target] - linear @ anchor, kind, target)
-                if move is None or np.array_equal(move.channels, footprint.channels[move.footprint]):
-                    continue
-                key = (move.footprint.tobytes(), move.channels.tobytes())
-                if key not in seen:
-                    seen.add(key)
-                    yield move
+                offset = positions[target] - linear @ anchor
+                for move in _transform(footprint, linear, offset[None], targets[[first]], kind):
+                    key = (move.footprint.tobytes(), move.channels.tobytes())
+                    if key not in seen and not np.array_equal(move.channels, footprint.channels[move.footprint]):
+                        seen.add(key)
+                        yield move
 
 
 def _companions(footprint: Footprint) -> Iterator[int]:

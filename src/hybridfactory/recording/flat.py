@@ -110,10 +110,18 @@ class FlatReader:
 
     def read(self, file_index: int, start: int, stop: int) -> NDArray[np.generic]:
         """Read samples [start, stop), counted from the file's first; shape (stop - start, num_rows)."""
-        recording = self.recording
-        traces = np.empty((stop - start, recording.num_rows), dtype=recording.dtype)
+        traces = np.empty((stop - start, self.recording.num_rows), dtype=self.recording.dtype)
+        self.read_into(traces, file_index, start)
+        return traces
+
+    def read_into(self, traces: NDArray[np.generic], file_index: int, start: int) -> None:
+        """Fill a contiguous array of whole samples with those from `start` on, counted from the file's first.
+
+        Memory that is used again and again costs less than new memory for every piece.
+        """
         if traces.size == 0:
-            return traces
+            return
+        recording = self.recording
         view = memoryview(traces.view(np.uint8).reshape(-1).data)
         offset = start * recording.bytes_per_sample
         filled = 0
@@ -125,7 +133,6 @@ class FlatReader:
                     "since the run began; wait until the recording is complete, then run again"
                 )
             filled += count
-        return traces
 
     def read_timeline(self, start: int, stop: int) -> NDArray[np.generic]:
         """Read timeline samples [start, stop), which must lie in one file; shape (stop - start, num_rows)."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hybridfactory.errors import MissingFileError, RecordingError
 from hybridfactory.ground_truth.manifest import Manifest
-from hybridfactory.injection.render import render
+from hybridfactory.injection.render import render_in_place
 from hybridfactory.injection.script import InjectionScript, load_script
 from hybridfactory.recording.flat import FlatReader, FlatRecording
 
@@ -38,9 +38,10 @@ class RenderedRecording(FlatRecording):
 class _RenderingReader(FlatReader):
     script: InjectionScript
 
-    def read_timeline(self, start: int, stop: int) -> NDArray[np.generic]:
-        """Render timeline samples [start, stop), which must lie in one file; shape (stop - start, num_rows)."""
-        return render(super().read_timeline(start, stop), start, self.script)
+    def read_into(self, traces: NDArray[np.generic], file_index: int, start: int) -> None:
+        """Fill an array with the hybrid's samples from `start` on, counted from the file's first."""
+        super().read_into(traces, file_index, start)
+        render_in_place(traces, self.recording.files[file_index].start_sample + start, self.script)
 
 
 def open_source_and_hybrid(manifest: Manifest) -> tuple[FlatRecording, FlatRecording, str]:

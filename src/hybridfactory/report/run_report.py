@@ -111,7 +111,7 @@ def _facts(
     run: HybridRun, injected: list[dict[Any, Any]], scores: Mapping[int, RealismScore]
 ) -> list[dict[str, str]]:
     refused = sum(int(unit["refused_events"]) for unit in injected)
-    clipped = int(run.manifest.content.get("num_clipped_samples", 0))
+    clipped = run.manifest.content.get("num_clipped_samples")
     known = [score.auc for score in scores.values() if score.auc is not None]
     median = number(float(np.median(known)), 2) if known else "not measured"
     worst = f"worst {number(max(known), 2)}; 0.5 is as good as real" if known else "see below the table"
@@ -119,7 +119,11 @@ def _facts(
         {"name": "Units injected", "value": str(len(injected)), "more": f"of {len(run.units)} asked for"},
         {"name": "Events", "value": f"{sum(int(unit['events']) for unit in injected):,}", "more": ""},
         {"name": "Spikes without an event", "value": f"{refused:,}", "more": "of the donors"},
-        {"name": "Clipped samples", "value": f"{clipped:,}", "more": "at the data type's limits"},
+        {
+            "name": "Clipped samples",
+            "value": "not known" if clipped is None else f"{clipped:,}",
+            "more": "at the data type's limits",
+        },
         {"name": "Realism, median AUC", "value": median, "more": worst},
     ]
 

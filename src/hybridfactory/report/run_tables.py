@@ -34,7 +34,7 @@ REALISM_COLUMNS = (
 
 def unit_table(run: HybridRun, injected: list[dict[Any, Any]], scores: Mapping[int, RealismScore]) -> Table:
     """One row per injected unit; `injected` are rows of the run's table of units."""
-    clipped = run.artificial_units.groupby("new_unit")["clipped_samples"].sum()
+    clipped = run.artificial_units.groupby("new_unit")["clipped_samples"].sum(min_count=1)
     rows = []
     for unit in injected:
         label = int(unit["new_unit"])

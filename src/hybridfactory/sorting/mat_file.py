@@ -5,12 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-import h5py
 from numpy.typing import NDArray
 
 from hybridfactory.errors import MissingFileError, SortingError
-from hybridfactory.sorting.mat_v7 import MatV7
-from hybridfactory.sorting.mat_v73 import MatV73
 
 __all__ = ["MatFile", "open_mat", "positive_number", "require_numbers"]
 
@@ -46,6 +43,12 @@ def open_mat(path: Path, variables: Sequence[str]) -> Iterator[MatFile]:
     """
     if not path.is_file():
         raise MissingFileError(f"{path}: no such file; check data_directory")
+    # Most sortings need neither h5py nor scipy.io, which take half a second to import.
+    import h5py  # noqa: PLC0415
+
+    from hybridfactory.sorting.mat_v7 import MatV7  # noqa: PLC0415
+    from hybridfactory.sorting.mat_v73 import MatV73  # noqa: PLC0415
+
     if not h5py.is_hdf5(path):
         yield MatV7(path, variables)
         return

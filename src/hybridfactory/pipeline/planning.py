@@ -1,0 +1,83 @@
+"""What goes where and when: events learned, the plan made, and all that rendering needs put together."""
+
+import math
+from typing import cast
+
+import numpy as np
+
+from hybridfactory.errors import NothingInjectedError
+from hybridfactory.events.learn import ModelSettings, Sites, learn_event_models
+from hybridfactory.events.model import EventModel
+from hybridfactory.injection.script import InjectionScript, write_script
+from hybridfactory.parameters import Parameters
+from hybridfactory.plan.make import PlanSettings, make_plan
+from hybridfactory.plan.placement import ProbeSites
+from hybridfactory.plan.plan import InjectionPlan
+from hybridfactory.plan.spike_times import TimingRules
+from hybridfactory.probes import Probe
+from hybridfactory.progress import ProgressCallback
+from hybridfactory.recording.source import Source
+from hybridfactory.sorting import Sorting
+
+__all__ = ["plan_injection"]
+
+
+def plan_injection(
+    settled: Parameters, source: Source, sorting: Sorting, progress: ProgressCallback
+) -> tuple[InjectionPlan, InjectionScript]:
+    """Learn the donors' events from the source, and decide what goes where and when."""
+    trains = {label: sorting.spike_train(label) for label in settled.ground_truth_units}
+    sites = _probe_sites(source.probe)
+    connected = Sites(sites.rows[sites.connected], sites.positions_um[sites.connected], sites.shanks[sites.connected])
+    models = learn_event_models(source.recording, trains, connected, _model_settings(settled), progress=progress)
+    plan = make_plan(
+        models,
+        {label: train.size for label, train in trains.items()},
+        sites,
+        np.array(sorted(sorting.unit_main_rows.values()), dtype=np.int64),
+        _timing_rules(settled, source),
+        _plan_settings(settled, sorting),
+    )
+    if not plan.injected_units:
+        reasons = "; ".join(f"unit {unit.donor_label}: {unit.reason}" for unit in plan)
+        raise NothingInjectedError(
+            f"no unit could be injected: {reasons}; choose other ground_truth_units, or mend what is named"
+        )
+    return plan, write_script(plan, {k: model for k, model in models.items() if isinstance(model, EventModel)})
+
+
+def _probe_sites(probe: Probe) -> ProbeSites:
+    names = probe.shank_ids or ("",) * probe.num_channels
+    _, shanks = np.unique(np.array(names), return_inverse=True)
+    return ProbeSites(probe.channel_map, probe.channel_positions, shanks.astype(np.int64), probe.connected)
+
+
+def _model_settings(settled: Parameters) -> ModelSettings:
+    rank = settled.num_singular_values
+    return ModelSettings(
+        samples_before=settled.samples_before,
+        samples_after=settled.samples_after,
+        max_rank=None if rank == "auto" else int(rank),
+        construction=settled.event_model,
+        seed=cast(int, settled.random_seed),
+        label_base=settled.label_base,
+    )
+
+
+def _timing_rules(settled: Parameters, source: Source) -> TimingRules:
+    refractory = math.ceil(settled.refractory_ms / 1000 * settled.sample_rate)
+    return TimingRules(source.recording, settled.samples_before, settled.samples_after, max(refractory, 1))
+
+
+def _plan_settings(settled: Parameters, sorting: Sorting) -> PlanSettings:
+    rates = settled.synthetic_rate
+    return PlanSettings(
+        channel_shift=settled.channel_shift,
+        synthetic_rates_hz=dict(zip(settled.ground_truth_units, rates, strict=True)) if rates else {},
+        time_jitter=settled.time_jitter,
+        amplitude_scale_min=settled.amplitude_scale_min,
+        amplitude_scale_max=settled.amplitude_scale_max,
+        seed=cast(int, settled.random_seed),
+        max_label=int(sorting.labels.max()),
+        label_base=settled.label_base,
+    )
