@@ -124,7 +124,8 @@ def test_every_column_and_array_is_described(run_folder: Path) -> None:
 
 def test_every_field_of_the_manifest_is_described(run_folder: Path) -> None:
     manifest = json.loads((run_folder / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest.keys() == described("manifest.json")
+    # What is measured of a finished run comes later.
+    assert manifest.keys() == described("manifest.json") - {"realism"}
     text = section("manifest.json")
     for nested in (manifest["recording"], manifest["sources"][0], manifest["targets"][0], manifest["units"][0]):
         for field in nested:

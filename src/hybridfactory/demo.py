@@ -42,8 +42,10 @@ recording/   a simulated Neuropixels 1.0 recording, as SpikeGLX writes it
 sorting/     its sorting, in phy's format
 params.py    parameters for: hybridfactory generate params.py
 hybrid/      what generate made: the hybrid recording and its ground truth
+sorted-*/    with --sort: what a sorter made of the hybrid; sorted-*.log is what it printed, and
+             hybrid/validation-demo/report.html tells how well it did
 
-Another run of the demo on this folder writes all of these anew.
+Another run of the demo on this folder writes all of these anew (sorted-* with --sort only).
 """
 
 PARAMS = '''\
@@ -76,7 +78,6 @@ session_name = "demo"
 random_seed = {seed}
 output_directory = os.path.join(home, "hybrid")
 time_jitter = 100  # samples: how far, typically, an injected spike lies from the spike it was copied from
-samples_after = 90  # 3 ms: these spikes outlast the default of 40, and what is cut off a classifier would miss
 amplitude_scale_min = 1.0
 amplitude_scale_max = 1.0
 copy = True  # always begin with a fresh copy of the recording

@@ -305,3 +305,5 @@ class TestDerivative:
         assert np.array_equal(model.donor_samples, unit.times)
         assert not model.mean[0].any()
         assert correlation(model.mean, unit.mean[CENTER][:, model.rows]) > 0.98
+        shrunk = short_bench.learn_one(unit.times)
+        assert len(np.intersect1d(model.rows, shrunk.rows)) > 0.8 * shrunk.rows.size > 4

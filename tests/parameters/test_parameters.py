@@ -26,6 +26,11 @@ def load(**changes):
 
 
 class TestDefaults:
+    @pytest.mark.parametrize(("rate", "samples"), [(30_000, 105), (20_000, 70), (10_000, 40), (25_000.5, 88)])
+    def test_an_event_lasts_as_long_as_a_spike_unless_it_is_told(self, rate, samples):
+        assert load(sample_rate=rate).samples_after == samples
+        assert load(sample_rate=rate, samples_after=12).samples_after == 12
+
     def test_documented_defaults(self):
         parameters = load()
         assert parameters.data_directory == Path("/data/ks")
@@ -44,7 +49,8 @@ class TestDefaults:
         assert parameters.synthetic_rate == ()
         assert parameters.time_jitter == 100
         assert parameters.amplitude_scale_min == parameters.amplitude_scale_max == 1
-        assert parameters.samples_before == parameters.samples_after == 40
+        assert parameters.samples_before == 40
+        assert parameters.samples_after == 105
         assert parameters.copy is False
         assert parameters.label_base == 1
         assert parameters.refractory_ms == 2.0

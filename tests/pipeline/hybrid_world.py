@@ -63,6 +63,7 @@ class World:
             "session_name": "e2e",
             "random_seed": 7,
             "output_directory": output,
+            "samples_after": 40,
         }
         return {name: value for name, value in (given | changes).items() if value is not None}
 

@@ -101,6 +101,7 @@ def test_api_mapping_toml_python_and_command_line_agree(
         "session_name = 'e2e'",
         "random_seed = 7",
         "amplitude_scale_min = 0.8",
+        "samples_after = 40",
         "output_directory = '../toml'",
     ]
     toml.write_text("\n".join(lines))

@@ -16,8 +16,8 @@ from hybridfactory.pipeline import realism as pipeline
 
 
 @pytest.fixture(scope="module")
-def run_folder(small_world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_world.run(
+def run_folder(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return world.run(
         tmp_path_factory.mktemp("realism") / "run", ground_truth_units=[2, 4], num_singular_values="auto"
     ).output_directory
 
@@ -70,8 +70,8 @@ def test_the_command_prints_what_the_manifest_keeps(run_folder: Path, capsys: py
     assert capsys.readouterr() == ("", "")
 
 
-def test_generate_with_report_has_the_scores_in_it(small_world: World, tmp_path: Path) -> None:
-    given = small_world.parameters(tmp_path / "out", ground_truth_units=[2, 4], probe=None)
+def test_generate_with_report_has_the_scores_in_it(world: World, tmp_path: Path) -> None:
+    given = world.parameters(tmp_path / "out", ground_truth_units=[2, 4], probe=None)
     lines = [f"{name} = {value!r}" for name, value in given.items() if name not in ("data_type",)]
     lines = [line.replace("PosixPath", "") for line in lines]
     text = "from hybridfactory.probes import eMouse\nprobe = eMouse()\ndata_type = 'int16'\n" + "\n".join(lines)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hybridfactory.events.alignment import PAD
 from hybridfactory.events.fit import MIN_TRAINING_SPIKES, Encoded, TooFewSpikes
-from hybridfactory.events.footprint import footprint_weights
+from hybridfactory.events.footprint import deviations_from_noise, footprint_weights
 from hybridfactory.events.screening import finite_windows
 from hybridfactory.events.snippets import remove_baseline
 
@@ -57,9 +57,11 @@ def fit_derivative(
         return TooFewSpikes(int(is_finite.sum()))
     all_snippets, snippets = snippets, snippets[is_finite]
     values = remove_baseline(snippets)[:, PAD:-PAD]
-    deviation = remove_baseline(background[finite_windows(background)])[:, PAD:-PAD].std(axis=(0, 1))
+    quiet = remove_baseline(background[finite_windows(background)])[:, PAD:-PAD]
+    deviation = quiet.std(axis=(0, 1))
     average = values.mean(axis=0)
-    columns = np.flatnonzero(footprint_weights(average, deviation / np.sqrt(len(values))))
+    halves = np.stack([values[parity::2].mean(axis=0) for parity in (0, 1)])
+    columns = np.flatnonzero(footprint_weights(average, deviations_from_noise(halves, quiet, 0.0)))
     differences = _differences(snippets[:, PAD:-PAD][:, :, columns])
     rank = min(max_rank or 6, min(differences.shape) - 1)
     # Imported here: it takes a third of a second, and few runs ask for this construction.

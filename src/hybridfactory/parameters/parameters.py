@@ -3,6 +3,7 @@
 # _parameter is dataclasses.field with a fixed set of metadata, so calling it in a class body is safe.
 # ruff: noqa: RUF009
 
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from os import PathLike
@@ -19,6 +20,9 @@ from hybridfactory.parameters.rules import Rule
 from hybridfactory.probes import Probe
 
 __all__ = ["Parameters", "parameter_names"]
+
+DEFAULT_SECONDS_AFTER = 3.5e-3
+SAMPLES_AFTER_OF_2018 = 40
 
 _SAMPLES = "a whole number of samples ≥ 1"
 _LABELS = "a list of unit labels (whole numbers ≥ 0) such as [3, 17]"
@@ -140,9 +144,10 @@ class Parameters:
         unit="samples",
     )
     samples_after: int = _parameter(
-        rules.integer(_SAMPLES, minimum=1),
-        "Length of an event after its spike time.",
-        default=40,
+        rules.or_none(rules.integer(_SAMPLES, minimum=1)),
+        "Length of an event after its spike time. Default: 3.5 ms, and at least 40; in 2018 it was 40. A spike that "
+        "is still under way where its event ends is told from a real one at once.",
+        default=None,
         unit="samples",
     )
     copy: bool = _parameter(
@@ -181,6 +186,9 @@ class Parameters:
         for item in fields(self):
             value = item.metadata["rule"].apply(item.name, getattr(self, item.name))
             object.__setattr__(self, item.name, value)
+        if self.samples_after is None:
+            lasting = math.ceil(DEFAULT_SECONDS_AFTER * self.sample_rate)
+            object.__setattr__(self, "samples_after", max(lasting, SAMPLES_AFTER_OF_2018))
         if self.output_directory is None:
             object.__setattr__(self, "output_directory", self.data_directory / "hybrid_output")
         if isinstance(self.synthetic_rate, float):
