@@ -23,9 +23,11 @@ PARAMETERS: Mapping[str, Mapping[str, object]] = {
 
 def _main(arguments: Sequence[str]) -> str | None:
     """Sort, and return what went wrong, if anything did."""
-    from spikeinterface.sorters import run_sorter  # noqa: PLC0415
+    from spikeinterface.sorters import get_default_sorter_params, run_sorter  # noqa: PLC0415
 
     run_folder, sorter, target = arguments
+    known = get_default_sorter_params(sorter)  # whitening_seed came with SpikeInterface 0.105
+    parameters = {name: value for name, value in PARAMETERS[sorter].items() if name in known}
     # On a busy machine, threads of linear algebra waited for each other and took ten times as long as one.
     with threadpool_limits(1):
         run_sorter(
@@ -35,7 +37,7 @@ def _main(arguments: Sequence[str]) -> str | None:
             verbose=True,
             raise_error=False,
             with_output=False,
-            **PARAMETERS[sorter],
+            **parameters,
         )
     log = json.loads((Path(target) / "spikeinterface_log.json").read_bytes())
     return "\n".join(log["error_trace"]) if log["error"] else None
