@@ -72,7 +72,8 @@ class Score:
 
 
 def contestants(original: Path | None) -> dict[str, Contestant]:
-    found = {FLOOR: fresh_true_events, "shrunk_svd": ours("shrunk_svd"), "derivative_svd": ours("derivative_svd")}
+    found = {FLOOR: fresh_true_events, "shrunk_svd": ours("shrunk_svd"), "shrunk_svd, auto": ours("shrunk_svd", None)}
+    found["derivative_svd"] = ours("derivative_svd")
     found["mean template"] = mean_template
     if original:
         found[THE_2018_TOOL] = tool_of_2018(original)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hybridfactory.events.alignment import NUM_PHASES, shift
 from hybridfactory.events.learn import ModelSettings, RefusedUnit, Sites, learn_event_models
-from hybridfactory.parameters.parameters import Parameters
+from hybridfactory.parameters.parameters import Parameters, default_samples_after
 from hybridfactory.recording.flat import FlatRecording
 from realism_worlds import ONSET, Unit, World
 
@@ -53,16 +53,16 @@ def fresh_true_events(task: Task) -> Events | str:
     return Events(task.unit.events[np.searchsorted(task.unit.spikes, task.spikes)], ONSET)
 
 
-def ours(construction: str) -> Contestant:
-    """One of our event models with default settings, as `generate` learns and injects it."""
+def ours(construction: str, rank: int | None = DEFAULTS["num_singular_values"]) -> Contestant:
+    """One of our event models with default settings (rank None: "auto"), as `generate` learns and injects it."""
 
     def make(task: Task) -> Events | str:
         rows = np.arange(len(task.world.positions))
         sites = Sites(rows, task.world.positions, np.zeros(rows.size, dtype=np.int64))
         settings = ModelSettings(
             samples_before=DEFAULTS["samples_before"],
-            samples_after=DEFAULTS["samples_after"],
-            max_rank=None if (rank := DEFAULTS["num_singular_values"]) == "auto" else rank,
+            samples_after=default_samples_after(task.world.frequency),
+            max_rank=rank,
             construction=construction,
             seed=task.seed,
         )

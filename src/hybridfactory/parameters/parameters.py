@@ -19,7 +19,7 @@ from hybridfactory.parameters.paths import PATH_PARAMETERS, in_folder
 from hybridfactory.parameters.rules import Rule
 from hybridfactory.probes import Probe
 
-__all__ = ["Parameters", "parameter_names"]
+__all__ = ["Parameters", "default_samples_after", "parameter_names"]
 
 DEFAULT_SECONDS_AFTER = 3.5e-3
 SAMPLES_AFTER_OF_2018 = 40
@@ -187,8 +187,7 @@ class Parameters:
             value = item.metadata["rule"].apply(item.name, getattr(self, item.name))
             object.__setattr__(self, item.name, value)
         if self.samples_after is None:
-            lasting = math.ceil(DEFAULT_SECONDS_AFTER * self.sample_rate)
-            object.__setattr__(self, "samples_after", max(lasting, SAMPLES_AFTER_OF_2018))
+            object.__setattr__(self, "samples_after", default_samples_after(self.sample_rate))
         if self.output_directory is None:
             object.__setattr__(self, "output_directory", self.data_directory / "hybrid_output")
         if isinstance(self.synthetic_rate, float):
@@ -268,6 +267,11 @@ class Parameters:
                 f"probe names row {highest}, but raw_source_rows is {self.raw_source_rows} "
                 f"(rows 0 to {self.raw_source_rows - 1}): correct one of them"
             )
+
+
+def default_samples_after(sample_rate: float) -> int:
+    """Samples of an event after its trough where nothing else is asked for: as long as spikes last."""
+    return max(math.ceil(DEFAULT_SECONDS_AFTER * sample_rate), SAMPLES_AFTER_OF_2018)
 
 
 def parameter_names() -> tuple[str, ...]:
