@@ -42,8 +42,8 @@ recording/   a simulated Neuropixels 1.0 recording, as SpikeGLX writes it
 sorting/     its sorting, in phy's format
 params.py    parameters for: hybridfactory generate params.py
 hybrid/      what generate made: the hybrid recording and its ground truth
-sorted-*/    with --sort: what a sorter made of the hybrid; sorted-*.log is what it printed, and
-             hybrid/validation-demo/report.html tells how well it did
+sorted-*/    with --sort: what a sorter made of the hybrid; hybrid/validation-demo/report.html tells
+             how well it did
 
 Another run of the demo on this folder writes all of these anew (sorted-* with --sort only).
 """

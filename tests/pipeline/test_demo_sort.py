@@ -18,7 +18,7 @@ import hybridfactory.pipeline.sort as sort_module
 from hybridfactory.cli import main
 from hybridfactory.demo import make_demo
 from hybridfactory.errors import OutputError, SorterError
-from hybridfactory.pipeline.sort import log_of, sort
+from hybridfactory.pipeline.sort import LOG_NAME, sort
 
 INSTALLED = [item.name for item in sort_module.SORTERS if all(map(sort_module.find_spec, item.packages))]
 pytestmark = pytest.mark.skipif(not INSTALLED, reason="no spike sorter is installed")
@@ -89,11 +89,12 @@ def test_the_report_and_the_sorting_are_where_the_terminal_says(demo: SortedDemo
     assert demo.sorter in report.read_text(encoding="utf-8")
     folder = demo.folder / f"sorted-{demo.sorter}"
     assert f"is in {folder}" in demo.out
-    assert log_of(folder).stat().st_size > 500
+    assert (folder / LOG_NAME).stat().st_size > 500
     assert f"sorting with {demo.sorter}" in demo.err
-    assert not [path for path in demo.folder.iterdir() if path.name.startswith(".")]
+    names = {path.name for path in demo.folder.iterdir()}
+    assert names == {"README.txt", "recording", "sorting", "params.py", "hybrid", folder.name}
     # What the sorter prints is in its log alone.
-    last = log_of(folder).read_text(encoding="utf-8", errors="replace").split("\n")[-2]
+    last = (folder / LOG_NAME).read_text(encoding="utf-8", errors="replace").split("\n")[-2]
     assert last
     assert last not in demo.out + demo.err
 

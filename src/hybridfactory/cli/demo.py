@@ -75,11 +75,11 @@ def _installed(sorter: str | None) -> str | None:
 def _sort_and_validate(folder: Path, sorter: str, *, silent: bool) -> None:
     run_folder, sorted_folder = folder / "hybrid", folder / f"sorted-{sorter}"
     with reporting(silent=silent) as reporter:
-        from hybridfactory.pipeline.sort import log_of, sort
+        from hybridfactory.pipeline.sort import LOG_NAME, sort
 
         sort(run_folder, sorted_folder, sorter=sorter, progress=reporter.progress)
     if not silent:
-        click.echo(f"\nThe sorting by {sorter} is in {sorted_folder}, what it printed in {log_of(sorted_folder)}.")
+        click.echo(f"\nThe sorting by {sorter} is in {sorted_folder}, what it printed in {LOG_NAME} there.")
         command = f"hybridfactory validate {run_folder} {sorted_folder} --name {sorter}"
         click.echo(f"Validating as if called by: {command}\n")
     validate_and_report(run_folder, (sorted_folder,), silent=silent, options={"names": [sorter]})

@@ -15,7 +15,10 @@ from hybridfactory.errors import MissingExtraError, OutputError, ParameterError,
 from hybridfactory.ground_truth.run import HybridRun, load
 from hybridfactory.progress import ProgressCallback, no_progress
 
-__all__ = ["choose_sorter", "log_of", "sort"]
+__all__ = ["LOG_NAME", "choose_sorter", "sort"]
+
+LOG_NAME = "sorter.log"
+"""What the sorter printed, in the folder of its sorting."""
 
 POLLING_S = 0.5
 PATIENCE_S = 5.0
@@ -85,11 +88,6 @@ def choose_sorter(name: str | None = None) -> str:
     return name
 
 
-def log_of(folder: Path) -> Path:
-    """Return where the sorter's messages go, for the folder that its sorting goes to."""
-    return folder.with_name(f"{folder.name}.log")
-
-
 def sort(
     run: HybridRun | str | PathLike[str],
     folder: str | PathLike[str],
@@ -101,7 +99,7 @@ def sort(
 
     The sorter runs in a process of its own, on one thread, with its defaults, except that nothing is drawn anew
     from run to run, spykingcircus2 corrects no motion (which takes torch), and mountainsort5 uses its scheme 1,
-    which is meant for short recordings. What it prints goes to a log beside the folder.
+    which is meant for short recordings. What it prints goes to a log in the folder.
 
     Parameters
     ----------
@@ -124,7 +122,7 @@ def sort(
     MissingExtraError
         The sorter is not installed.
     SorterError
-        The sorter failed. Its log is kept, and named.
+        The sorter failed. Its log is kept beside where the folder would be, and named.
     OutputError
         The folder holds something else.
     """
@@ -135,10 +133,11 @@ def sort(
     if target.exists() and not (target / "spikeinterface_params.json").is_file():
         raise OutputError(f"{target} holds something else than a sorting by SpikeInterface: choose another folder")
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
+    partial, log = target.with_name(f".{target.name}.partial"), target.with_name(f"{target.name}.log")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        _run(description, hybrid.output_directory, partial, log_of(target), progress)
+        _run(description, hybrid.output_directory, partial, log, progress)
+        log.replace(partial / LOG_NAME)
         if target.exists():
             shutil.rmtree(target)
         partial.rename(target)
