@@ -131,14 +131,20 @@ def test_nothing_is_left_where_drawing_fails(
 def test_json_stays_alone_on_standard_output(
     pipeline: Install, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    drawn: list[object] = []
+    done: list[object] = []
+
+    def score(run_folder: Path, *, thorough: bool, progress: object) -> None:
+        done.append((run_folder.name, thorough))
 
     def draw(run_folder: Path, output: Path | None, *, report: bool, progress: object) -> None:
-        drawn.append((run_folder.name, output, report))
+        done.append((run_folder.name, output, report))
 
-    module = ModuleType("hybridfactory.pipeline.plot")
-    module.plot = draw  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "hybridfactory.pipeline.plot", module)
+    for name, function in (("score_realism", score), ("plot", draw)):
+        module = ModuleType(f"hybridfactory.pipeline.{name.removeprefix('score_')}")
+        setattr(module, name, function)
+        module.require_scikit_learn = lambda command: None  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, module.__name__, module)
     assert main(["generate", "--json", "--report"]) == 0
     assert capsys.readouterr().out.rstrip().endswith("}")
-    assert drawn == [("hybrid output", None, True)]
+    # The page shows the scores, so that they come first.
+    assert done == [("hybrid output", False), ("hybrid output", None, True)]

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hybridfactory.cli.generate import generate_and_report
+from hybridfactory.cli.realism import score_and_print
 from hybridfactory.cli.reporting import reporting
 from hybridfactory.cli.validate import validate_and_report
 
@@ -41,7 +42,7 @@ def demo(folder: Path, seed: int, sorter: str | None, silent: bool) -> None:
     about 150 MB. Default: hybridfactory-demo in the current folder. A folder that holds anything but an
     earlier demo is refused.
 
-    With --sort, a spike sorter then sorts the hybrid, and validate tells how well it did.
+    With --sort, the realism of the hybrid is measured, a spike sorter sorts it, and validate tells how well it did.
     """
     chosen = _installed(sorter)
     with reporting(silent=silent) as reporter:
@@ -74,6 +75,9 @@ def _installed(sorter: str | None) -> str | None:
 
 def _sort_and_validate(folder: Path, sorter: str, *, silent: bool) -> None:
     run_folder, sorted_folder = folder / "hybrid", folder / f"sorted-{sorter}"
+    if not silent:
+        click.echo(f"\nMeasuring as if called by: hybridfactory realism {run_folder}\n")
+    score_and_print(run_folder, silent=silent)
     with reporting(silent=silent) as reporter:
         from hybridfactory.pipeline.sort import LOG_NAME, sort
 

@@ -21,14 +21,12 @@ NARROWEST_TABLE = 80
 REASONS_SHOWN = 3
 
 NEXT_STEPS = """\
-Next: sort the hybrid as you sorted the original, then compare what the sorter
-found with firings_true.npy. Its rows: raw row of the unit, sample of the trough,
-donor label."""
-
+Next: sort the hybrid as you sorted the original. Then ask what the sorter found:
+  hybridfactory validate {folder} SORTING"""
 
 NOT_WRITTEN = """\
-The hybrid itself was not written. hybridfactory.load("{0}").recording
-reads it in Python; to write it: hybridfactory write {0}"""
+The hybrid itself was not written. hybridfactory.load("{folder}").recording
+reads it in Python; to write it: hybridfactory write {folder}"""
 
 
 def print_summary(result: "GenerateResult") -> None:
@@ -57,7 +55,8 @@ def print_summary(result: "GenerateResult") -> None:
         click.echo(f"  {_relative(path, result.output_directory)}  (the hybrid recording)")
     for path in result.truth_paths:
         click.echo(f"  {_relative(path, result.output_directory)}")
-    click.echo(f"\n{NEXT_STEPS if result.recording_paths else NOT_WRITTEN.format(result.output_directory)}")
+    ending = NEXT_STEPS if result.recording_paths else NOT_WRITTEN
+    click.echo("\n" + ending.format(folder=result.output_directory))
 
 
 def _unit_table(units: "tuple[PlannedUnit, ...]") -> "Table":
