@@ -18,7 +18,7 @@ def test_the_nearest_spike_of_a_unit_nearby(seed: int) -> None:
     rng = np.random.default_rng(seed)
     labels = [101, 102, 1, 2, 3]
     trains = {label: np.sort(rng.integers(0, 200_000, 60)) for label in labels}
-    positions = {label: (0.0, float(rng.integers(0, 200))) for label in labels}
+    positions = {label: (0.0, float(rng.integers(0, 400))) for label in labels}
     known = Known(
         {k: trains[k] for k in (101, 102)}, {k: trains[k] for k in (1, 2, 3)}, [200_000], positions=positions
     )
@@ -29,7 +29,7 @@ def test_the_nearest_spike_of_a_unit_nearby(seed: int) -> None:
         near = {
             other: abs(positions[other][1] - positions[own][1])
             for other in labels
-            if other != own and abs(positions[other][1] - positions[own][1]) <= 100
+            if other != own and abs(positions[other][1] - positions[own][1]) <= 200
         }
         times = {other: np.abs(trains[other] - place).min() / RATE * 1000 for other in near}
         nearest = min(times.values(), default=np.inf)
@@ -63,11 +63,15 @@ def known_with_misses() -> tuple[Known, dict[str, np.ndarray]]:
     small = train[100:110]
     other = train[200:205]
     amplitudes = np.full(402, 100.0)
-    known = Known({101: np.sort(np.append(train, edge))}, {1: collision + 25, 2: other + 20}, [length])
+    known = Known(
+        {101: np.sort(np.append(train, edge))},
+        {1: np.sort(np.append(collision + 15, other[:2] - 16)), 2: other + 10},
+        [length],
+    )
     amplitudes[np.isin(known.injected[101], small)] = 60.0
     known.amplitudes = {101: amplitudes}
-    # The first native unit is near; the second is not.
-    known.positions = {101: (0.0, 0.0), 1: (0.0, 80.0), 2: (0.0, 120.0)}
+    # The first native unit is near, but now and then a sample too late; the second is not.
+    known.positions = {101: (0.0, 0.0), 1: (0.0, 199.0), 2: (0.0, 201.0)}
     return known, {"edge": edge, "collision": collision, "small": small, "other": other}
 
 

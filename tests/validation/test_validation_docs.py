@@ -6,7 +6,17 @@ from pathlib import Path
 import pandas as pd
 from sorted_run import Sorted, compare
 
-from hybridfactory.validation import attribution, curves, hybrid, lag, matching, reasons, surroundings, verdict
+from hybridfactory.validation import (
+    attribution,
+    curves,
+    hybrid,
+    lag,
+    matching,
+    reasons,
+    surroundings,
+    tables,
+    verdict,
+)
 
 PAGE = (Path(__file__).parents[2] / "docs" / "validation.md").read_text(encoding="utf-8")
 
@@ -44,6 +54,10 @@ def test_numbers_on_the_page_are_those_of_the_code() -> None:
         f"not found at all below {verdict.NOT_FOUND:g}",
         f"within {surroundings.NEAR_UM:g} µm",
         f"up to {surroundings.REACH_MS:g} ms away",
+        f"another unit within {surroundings.NEAR_UM:g} µm has",
+        f"events with one within {reasons.COLLISION_MS:g} ms",
+        f"each, within ±{tables.CORRELOGRAM_MS:g} ms",
+        f"whether that is within {tables.DISTURBED_UM:g} µm",
         f"within {surroundings.RATE_WINDOW_S:g} s",
         f"up to {curves.NUM_BINS} bins",
         f"of {curves.MIN_EVENTS_PER_BIN} events or more",
@@ -53,6 +67,7 @@ def test_numbers_on_the_page_are_those_of_the_code() -> None:
         f"below {reasons.SMALL_SHARE * 100:.0f} % of the unit's median",
         f"shift above {reasons.DRIFT_UM:g} µm",
         f"stretch of {reasons.EVENTS_PER_REGION} of its unit's events",
+        f"lower by {verdict.DISTURBED_LOSS:g} or more",
         hybrid.FIRINGS_NAME,
     ):
         assert text in PAGE, text

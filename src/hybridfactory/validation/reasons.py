@@ -7,10 +7,10 @@ from hybridfactory.validation.curves import wilson_interval
 from hybridfactory.validation.surroundings import Surroundings
 from hybridfactory.validation.truth import Truth
 
-__all__ = ["classify_missed"]
+__all__ = ["COLLISION_MS", "classify_missed"]
 
 EDGE_MS = 5.0
-COLLISION_MS = 1.0
+COLLISION_MS = 0.5
 SMALL_SNR = 5.0
 SMALL_SHARE = 0.7
 DRIFT_UM = 20.0
@@ -22,7 +22,7 @@ def classify_missed(truth: Truth, surroundings: Surroundings, is_hit: NDArray[np
     """Give each missed event the first class whose rule holds for it; hits get an empty text.
 
     - ``"edge"``: within 5 ms of an end of its file.
-    - ``"collision"``: another unit within 100 µm has a spike within 1 ms.
+    - ``"collision"``: another unit within 200 µm has a spike within 0.5 ms.
     - ``"small"``: SNR below 5, or amplitude below 70 % of the unit's median.
     - ``"drifted"``: centre of mass more than 20 µm from the unit's median one; or in a stretch of 50 events of
       its unit in which recall is certainly (95 %) below half of the unit's recall elsewhere.

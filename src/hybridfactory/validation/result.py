@@ -112,7 +112,7 @@ class SorterResult:
         ``found_timestep`` (Int64, the found spike without the lag; NA if missed), ``assigned_to`` (found unit in
         which the event is, matched or not; None if in none), ``amplitude`` (largest deflection of the event on
         its centre row), ``snr``, ``local_rate_hz`` (unit's own events within 0.5 s), ``other_time_ms``
-        (absolute, to the nearest spike of another unit within 100 µm), ``other_distance_um``, ``other_unit``
+        (absolute, to the nearest spike of another unit within 200 µm), ``other_distance_um``, ``other_unit``
         (text, "native 5"), ``depth_um`` (y of the centre channel), ``shift_um`` (distance of the event's centre
         of mass from the unit's median one), ``edge_ms`` (to the nearest end of its file), ``reason`` (of a
         missed event: "edge", "collision", "small", "drifted", "other"; empty for hits).
@@ -142,12 +142,12 @@ class SorterResult:
     lag_correlogram : pandas.DataFrame
         ``lag_ms``, ``count``; one row per sample within ±2 ms, before the lag is taken off.
     correlograms : pandas.DataFrame
-        ``new_unit``, ``found_unit``, ``low_ms``, ``high_ms``, ``count``: found minus true times within ±10 ms,
-        lag taken off.
+        ``new_unit``, ``found_unit``, ``low_ms``, ``high_ms``, ``count``: found minus true times within ±2 ms,
+        lag taken off; a bin per sample, centred on it.
     unit_waveforms : tuple of UnitWaveforms
         By injected label; empty without a recording.
     verdict : str
-        One sentence for people.
+        A sentence or two for people.
     notes : tuple of str
         What could not be computed and why, and what was noticed about the sorting.
     """

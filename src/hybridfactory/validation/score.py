@@ -112,7 +112,7 @@ def score_sorting(
         lag_correlogram=comparison.lag.table,
         correlograms=tables.correlogram_table(truth, comparison),
         unit_waveforms=unit_waveforms,
-        verdict=make_verdict(tested.name, units, merges),
+        verdict=make_verdict(tested.name, units, merges, events),
         notes=tuple(notes),
     )
 

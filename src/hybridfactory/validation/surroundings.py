@@ -11,7 +11,9 @@ from hybridfactory.validation.truth import Natives, Truth
 
 __all__ = ["NEAR_UM", "Surroundings", "distances_um", "survey"]
 
-NEAR_UM = 100.0
+NEAR_UM = 200.0
+"""Two spikes nearer than this overlap for a sorter: common ones take one spike within 150 µm and more at a time."""
+
 RATE_WINDOW_S = 0.5
 REACH_MS = 100.0
 
@@ -25,7 +27,7 @@ class Surroundings:
     local_rates_hz : numpy.ndarray of float64, shape (num_events,)
         Other events of the unit within 0.5 s, over the length of that window inside the file.
     other_times_ms : numpy.ndarray of float64, shape (num_events,)
-        Time to the nearest spike of another unit whose main row lies within 100 µm, up to 100 ms.
+        Time to the nearest spike of another unit whose main row lies within 200 µm, up to 100 ms.
     other_distances_um : numpy.ndarray of float64, shape (num_events,)
         Distance to that row.
     other_units : numpy.ndarray of object, shape (num_events,)

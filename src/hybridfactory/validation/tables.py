@@ -10,7 +10,8 @@ from hybridfactory.validation.compare import Comparison
 from hybridfactory.validation.curves import recall_curves
 from hybridfactory.validation.kernel import add_correlograms
 from hybridfactory.validation.matching import PERFORMANCE
-from hybridfactory.validation.surroundings import NEAR_UM, Surroundings, distances_um
+from hybridfactory.validation.reasons import COLLISION_MS
+from hybridfactory.validation.surroundings import Surroundings, distances_um
 from hybridfactory.validation.truth import Natives, Truth
 
 __all__ = [
@@ -25,9 +26,9 @@ __all__ = [
     "unit_table",
 ]
 
-COLLISION_MS = 1.0
-BIN_MS = 0.2
-HALF_BINS = 50
+CORRELOGRAM_MS = 2.0
+DISTURBED_UM = 100.0
+"""How near to an injected unit a native one counts as one that the injection may have disturbed."""
 
 
 def truth_table(truth: Truth) -> pd.DataFrame:
@@ -191,7 +192,7 @@ def event_table(
 def curve_table(truth: Truth, events: pd.DataFrame) -> pd.DataFrame:
     """Make `SorterResult.recall_curves` from `SorterResult.events`.
 
-    Distance to the nearest other spike counts only where that is a collision, within 1 ms.
+    Distance to the nearest other spike counts only where that is a collision, within 0.5 ms.
     """
     names = ("snr", "local_rate_hz", "other_time_ms", "other_distance_um", "depth_um", "time_s")
     covariates = {name: events[name].to_numpy(dtype=np.float64) for name in names}
@@ -243,7 +244,7 @@ def baseline_table(truth: Truth, natives: Natives, comparison: Comparison) -> pd
             "found_unit": comparison.tested.id_column(best["unit"].to_numpy(dtype=np.int64)),
             **{name: best[name].to_numpy(dtype=np.float64) for name in ("accuracy", "precision", "recall")},
             "distance_um": nearest,
-            "near_injected": nearest <= NEAR_UM,
+            "near_injected": nearest <= DISTURBED_UM,
         }
     )
 
@@ -251,15 +252,18 @@ def baseline_table(truth: Truth, natives: Natives, comparison: Comparison) -> pd
 def correlogram_table(truth: Truth, comparison: Comparison) -> pd.DataFrame:
     """Make `SorterResult.correlograms`."""
     frequency = truth.timeline.sampling_frequency
-    bin_samples = max(round(BIN_MS / 1000 * frequency), 1)
+    reach = round(CORRELOGRAM_MS / 1000 * frequency)
     spikes, found, matches = truth.spikes, comparison.spikes, comparison.matches
-    counts = add_correlograms(spikes.places, spikes.units, found.places, found.units, matches, HALF_BINS, bin_samples)
+    counts = add_correlograms(spikes.places, spikes.units, found.places, found.units, matches, reach + 1, 1)
+    # One bin per sample, so that one of them lies around 0; the kernel's first has no counterpart on the right.
+    counts = counts[:, 1:]
     units = np.flatnonzero(matches >= 0)
-    edges = np.arange(-HALF_BINS, HALF_BINS + 1) * bin_samples / frequency * 1000
+    num_bins = 2 * reach + 1
+    edges = (np.arange(num_bins + 1) - reach - 0.5) / frequency * 1000
     return pd.DataFrame(
         {
-            "new_unit": np.repeat(truth.labels[units], 2 * HALF_BINS),
-            "found_unit": comparison.tested.id_column(np.repeat(matches[units], 2 * HALF_BINS)),
+            "new_unit": np.repeat(truth.labels[units], num_bins),
+            "found_unit": comparison.tested.id_column(np.repeat(matches[units], num_bins)),
             "low_ms": np.tile(edges[:-1], units.size),
             "high_ms": np.tile(edges[1:], units.size),
             "count": counts[units].ravel(),
