@@ -12,7 +12,7 @@ from hybrid_world import World, contents, read_rows
 
 import hybridfactory
 from hybridfactory.errors import HybridFactoryError, MissingFileError, NothingInjectedError
-from hybridfactory.injection import copying, staging, writer
+from hybridfactory.injection import copying, script, staging, writer
 from hybridfactory.pipeline import generate as pipeline
 from hybridfactory.pipeline import planning, truth
 
@@ -248,7 +248,7 @@ def test_another_recording_into_the_same_folder_leaves_one_consistent_run(small_
 def _fail_in(monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseException]) -> None:
     """Let a step do its work, and fail at its end; `publish` fails while it can still be taken back."""
     step = step.replace("publish", "_sync")
-    room = next(room for room in (copying, staging, planning, truth, writer, pipeline) if hasattr(room, step))
+    room = next(room for room in (copying, staging, planning, truth, writer, script, pipeline) if hasattr(room, step))
     function: Callable[..., object] = getattr(room, step)
 
     def work_and_fail(*arguments: object, **options: object) -> object:

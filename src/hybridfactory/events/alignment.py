@@ -106,12 +106,16 @@ class OffsetEstimator:
     template: NDArray[np.float32]
     columns: NDArray[np.int64]
 
-    def estimate(self, snippets: NDArray[np.float32]) -> NDArray[np.float64]:
+    def estimate(
+        self, snippets: NDArray[np.float32], columns: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
         """Offset of every snippet from the template, in samples; shape (num_snippets,).
 
         Parameters
         ----------
         snippets : numpy.ndarray of float32, shape (num_snippets, num_samples + 2 * PAD, num_rows)
+        columns : numpy.ndarray of int64, optional
+            Where the timing rows are in these snippets, if elsewhere than in all others.
         """
         design = np.stack([self.template, -time_derivative(self.template)])[:, PAD:-PAD]
         # Whitening is symmetric: applied twice to the few design waveforms, it need not touch the snippets.
@@ -128,7 +132,7 @@ class OffsetEstimator:
             ]
         )
         offsets = np.zeros(len(snippets))
-        find_offsets(offsets, snippets, self.columns, shifted, NUM_PHASES, MAX_OFFSET)
+        find_offsets(offsets, snippets, self.columns if columns is None else columns, shifted, NUM_PHASES, MAX_OFFSET)
         return offsets
 
 

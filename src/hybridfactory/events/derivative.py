@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfactory.events.alignment import PAD
-from hybridfactory.events.fit import MIN_TRAINING_SPIKES, Encoded, TooFewSpikes
+from hybridfactory.events.fit import Encoded
 from hybridfactory.events.footprint import deviations_from_noise, footprint_weights
 from hybridfactory.events.screening import finite_windows
 from hybridfactory.events.snippets import remove_baseline
+from hybridfactory.events.training import MIN_TRAINING_SPIKES, TooFewSpikes
 
 __all__ = ["FittedDerivative", "fit_derivative"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfactory.events.alignment import PAD, OffsetEstimator, align, centered, phase_of
+from hybridfactory.events.alignment import PAD, align, phase_of
 from hybridfactory.events.components import find_components
 from hybridfactory.events.footprint import deviations_from_noise, end_taper, footprint_weights
 from hybridfactory.events.mean import denoise_mean
@@ -17,65 +17,26 @@ from hybridfactory.events.screening import (
     Screen,
     deviations_from,
     finite_windows,
-    make_screen,
     ordinary_windows,
-    robust_spread,
 )
 from hybridfactory.events.snippets import baseline_ramp, end_difference, remove_baseline
+from hybridfactory.events.training import (
+    MIN_TRAINING_SPIKES,
+    Alignment,
+    TooFewSpikes,
+    TrainingWindows,
+    align_training,
+    without_infinities,
+)
 
-__all__ = ["MIN_TRAINING_SPIKES", "Encoded", "FittedUnit", "TooFewSpikes", "fit_unit"]
+__all__ = ["Encoded", "FittedUnit", "fit_unit"]
 
 Encoded = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]
 """Phases in steps of 1 / NUM_PHASES sample, coefficients, and which snippets are clean."""
 
-MIN_TRAINING_SPIKES = 30
-NUM_TIMING_ROWS = 8
 ACTIVE_DEVIATIONS = 0.1
 ACTIVE_REACH = 2
 MIN_LASTING_ERRORS = 4.0
-NUM_ALIGNMENT_ROUNDS = 2
-
-
-@dataclass(frozen=True)
-class TooFewSpikes:
-    """What comes of a fit to a unit with too few clean spikes.
-
-    Parameters
-    ----------
-    count : int
-        Windows that there are.
-    what : str
-        Which windows are too few.
-    """
-
-    count: int
-    what: str = "clean spikes among those looked at"
-
-
-@dataclass(frozen=True, eq=False)
-class Alignment:
-    """How the offset of a spike is estimated.
-
-    Parameters
-    ----------
-    estimator : OffsetEstimator
-    center : float
-        Median of all estimates, in samples.
-    gain : float
-        Estimates are drawn towards `center`, so that they vary as much as the true offsets do.
-    """
-
-    estimator: OffsetEstimator
-    center: float
-    gain: float
-
-    def offsets(self, snippets: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Offset of every snippet (padded, baselines removed), in samples; shape (num_snippets,)."""
-        return self.damped(self.estimator.estimate(snippets))
-
-    def damped(self, estimates: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Take from estimates what their noise adds to their spread."""
-        return self.center + self.gain * (estimates - self.center)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +93,7 @@ class FittedUnit:
         is_clean : numpy.ndarray of bool, shape (num_snippets,)
         """
         is_finite = finite_windows(snippets)
-        values = remove_baseline(_without_infinities(snippets, is_finite), self.columns)
+        values = remove_baseline(without_infinities(snippets, is_finite), self.columns)
         offsets = self.alignment.offsets(values)
         deviations = deviations_from(self.plain_mean, align(values, offsets)[:, PAD:-PAD], self.noise)
         return self.encode_aligned(deviations, offsets, is_training, is_finite)
@@ -198,11 +159,11 @@ def fit_unit(
     inner = halves[:, PAD:-PAD]
     weights = footprint_weights(inner.mean(axis=0), deviations_from_noise(inner, quiet[:, PAD:-PAD], floor))
     columns = np.flatnonzero(weights)
-    values = remove_baseline(_without_infinities(snippets, is_finite), columns)
     # Taken and not indexed: an index would lay the rows out last to first.
     quiet, halves = np.take(quiet, columns, axis=2), np.take(halves, columns, axis=2)
     noise = estimate_noise(quiet[:, PAD:-PAD], floor)
-    aligned = _align(values, is_finite, quiet, halves, num_averaged, noise, samples_before, floor, random)
+    windows = TrainingWindows(snippets, is_finite, columns)
+    aligned = align_training(windows, quiet, halves, num_averaged, noise, samples_before, floor, random)
     if isinstance(aligned, TooFewSpikes):
         return aligned
     used = np.flatnonzero(aligned.is_clean)
@@ -237,97 +198,6 @@ def fit_unit(
         screen=aligned.screen,
     )
     return fitted, fitted.encode_aligned(deviations, aligned.offsets, fitted.is_training, is_finite)
-
-
-def _without_infinities(snippets: NDArray[np.generic], is_finite: NDArray[np.bool_]) -> NDArray[np.generic]:
-    """Put zeros in the place of windows that hold no numbers."""
-    return snippets if is_finite.all() else np.where(is_finite[:, None, None], snippets, 0)
-
-
-@dataclass(frozen=True, eq=False)
-class _Aligned:
-    """Training snippets shifted to their troughs, and which of them are clean.
-
-    `snippets` is a numpy.ndarray of float32, shape (num_snippets, num_samples, num_rows), without the padding.
-    """
-
-    snippets: NDArray[np.float32]
-    offsets: NDArray[np.float64]
-    is_clean: NDArray[np.bool_]
-    alignment: Alignment
-    screen: Screen
-
-
-def _align(
-    values: NDArray[np.float32],
-    is_finite: NDArray[np.bool_],
-    quiet: NDArray[np.float32],
-    halves: NDArray[np.float32],
-    num_averaged: int,
-    noise: NoiseModel,
-    samples_before: int,
-    floor: float,
-    random: np.random.Generator,
-) -> "_Aligned | TooFewSpikes":
-    """Find each snippet's trough, and the clean ones, in turn: better means tell both better.
-
-    Parameters
-    ----------
-    values, quiet : numpy.ndarray of float32, shape (num_windows, num_samples + 2 * PAD, num_rows)
-        Spikes and background on the footprint, baselines removed.
-    is_finite : numpy.ndarray of bool, shape (num_windows,)
-    halves : numpy.ndarray of float32, shape (2, num_samples + 2 * PAD, num_rows)
-        First means, of `num_averaged` spikes together.
-    noise : NoiseModel
-        Of the background, without the padding.
-    floor : float
-        Variance of rounding.
-    """
-    # The strongest rows know the time nearly as well as all do, at a fraction of the cost.
-    strength = np.abs(halves.mean(axis=0)).max(axis=0)
-    columns = np.argsort(-strength, kind="stable")[:NUM_TIMING_ROWS]
-    timing_noise = estimate_noise(np.take(quiet[:, PAD:-PAD], columns, axis=2), floor)
-    padded_noise = estimate_noise(np.take(quiet, columns, axis=2), floor)
-    clean = is_finite
-    for _ in range(NUM_ALIGNMENT_ROUNDS):
-        template = centered(halves.mean(axis=0), PAD + samples_before)
-        smooth = denoise_mean(template[:, columns], padded_noise, num_averaged)
-        estimator = OffsetEstimator(timing_noise, smooth, columns)
-        raw_offsets = estimator.estimate(values)
-        # A template tested on the spikes it was averaged from knows their noise, and looks too sure of the time.
-        smooth = denoise_mean(halves[0][:, columns], padded_noise, num_averaged // 2)
-        judge = OffsetEstimator(timing_noise, smooth, columns)
-        alignment = Alignment(
-            estimator,
-            center=float(np.median(raw_offsets[clean])),
-            gain=_offset_gain(judge.estimate(values[np.flatnonzero(clean)[1::2]]), judge.estimate(halves[1] + quiet)),
-        )
-        offsets = alignment.damped(raw_offsets)
-        aligned = align(values, offsets)
-        deviations = deviations_from(template[PAD:-PAD], aligned[:, PAD:-PAD], noise)
-        finite = deviations.whitened if is_finite.all() else deviations.whitened[is_finite]
-        screen = make_screen(finite, noise, template[PAD:-PAD], random)
-        clean = screen.passes(deviations) & is_finite
-        if clean.sum() < MIN_TRAINING_SPIKES:
-            return TooFewSpikes(int(clean.sum()))
-        used = np.flatnonzero(clean)
-        halves = np.stack([aligned[used[parity::2]].mean(axis=0) for parity in (0, 1)])
-        num_averaged = used.size
-    return _Aligned(aligned[:, PAD:-PAD], offsets, clean, alignment, screen)
-
-
-def _offset_gain(offsets: NDArray[np.float64], errors: NDArray[np.float64]) -> float:
-    """Standard deviation of the true offsets over that of the estimated ones.
-
-    Parameters
-    ----------
-    offsets : numpy.ndarray, shape (num_snippets,)
-        Estimated.
-    errors : numpy.ndarray, shape (num_windows,)
-        Estimates for the template in the background, whose true offset is zero.
-    """
-    variance = robust_spread(offsets)[1] ** 2
-    return float(np.sqrt(max(1 - robust_spread(errors)[1] ** 2 / variance, 0))) if variance > 0 else 0.0
 
 
 def _features(

@@ -18,6 +18,7 @@ def leading_patterns(
     Block Krylov iteration from a random start (C. Musco and C. Musco, Advances in Neural Information Processing
     Systems 28, 2015): a few products with blocks of vectors, where the method of Lanczos takes dozens with single
     ones. Values that stand out are exact to single precision; those within a bulk of noise come a little too small.
+    Small matrices are decomposed whole.
 
     Parameters
     ----------
@@ -32,26 +33,33 @@ def leading_patterns(
     patterns : numpy.ndarray of float32, shape (rank, num_features)
         Orthonormal.
     """
-    shape = matrix.shape
-    width = min(rank + NUM_EXTRA, *shape)
-    num_steps = max(min(NUM_STEPS, min(shape) // width), 1)
-    # A small matrix is squared once, and the steps cost next to nothing.
-    square = matrix @ matrix.T if shape[0] <= min(MAX_SQUARED, shape[1]) else None
-    block = matrix @ random.standard_normal((shape[1], width), dtype=np.float32)
-    blocks = []
-    for _ in range(num_steps):
-        block = np.linalg.qr(block)[0]
-        blocks.append(block)
-        block = matrix @ (matrix.T @ block) if square is None else square @ block
-    basis = np.linalg.qr(np.concatenate(blocks, axis=1))[0]
-    if square is None:
-        small = basis.T @ matrix
-        inner = small @ small.T
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    side, width = wide.shape[0], rank + NUM_EXTRA
+    # A small matrix is squared once, and all else costs next to nothing.
+    square = wide @ wide.T if side <= MAX_SQUARED else None
+    if square is not None and side <= 2 * NUM_STEPS * width:
+        basis, inner = None, square
     else:
-        inner = basis.T @ square @ basis
+        basis = _krylov_basis(wide, square, random.standard_normal((side, width), dtype=np.float32))
+        small = basis.T @ (wide if square is None else square)
+        inner = small @ (small.T if square is None else basis)
     values, vectors = np.linalg.eigh(inner.astype(np.float64))
     order = np.argsort(values)[::-1][:rank]
-    patterns = (basis @ vectors[:, order].astype(np.float32)).T @ matrix
+    left = vectors[:, order].astype(np.float32)
+    left = left if basis is None else basis @ left
+    patterns = (left.T @ matrix) if wide is matrix else left.T
     lengths = np.linalg.norm(patterns, axis=1, keepdims=True)
-    patterns /= np.where(lengths > 0, lengths, 1)
+    patterns = patterns / np.where(lengths > 0, lengths, 1)
     return np.sqrt(np.maximum(values[order], 0)), np.asarray(patterns, dtype=np.float32)
+
+
+def _krylov_basis(
+    wide: NDArray[np.float32], square: NDArray[np.float32] | None, start: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Orthonormal basis in which the leading left singular vectors lie; shape (side, num_vectors)."""
+    block, blocks = start, []
+    for _ in range(min(NUM_STEPS, start.shape[0] // start.shape[1])):
+        block = wide @ (wide.T @ block) if square is None else square @ block
+        block = np.linalg.qr(block)[0]
+        blocks.append(block)
+    return np.asarray(np.linalg.qr(np.concatenate(blocks, axis=1))[0])

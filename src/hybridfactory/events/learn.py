@@ -9,10 +9,11 @@ from threadpoolctl import threadpool_limits
 
 from hybridfactory.events.alignment import MAX_OFFSET, NUM_PHASES, PAD
 from hybridfactory.events.derivative import FittedDerivative, fit_derivative
-from hybridfactory.events.fit import MIN_TRAINING_SPIKES, Encoded, FittedUnit, TooFewSpikes, fit_unit
+from hybridfactory.events.fit import Encoded, FittedUnit, fit_unit
 from hybridfactory.events.locate import UnitLocation, locate_units, spread_sample
 from hybridfactory.events.model import EventModel
 from hybridfactory.events.snippets import SnippetRequest, iter_slabs, read_snippets
+from hybridfactory.events.training import MIN_TRAINING_SPIKES, TooFewSpikes
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
 from hybridfactory.recording.side_by_side import side_by_side

@@ -102,7 +102,8 @@ def estimate_noise(snippets: NDArray[np.float32], floor_variance: float = 0.0) -
     space, time = product_covariance(snippets, floor_variance)
     space_root, space_whitener = roots_of(space)
     strengths, patterns = np.linalg.eigh(time)
-    shares = np.swapaxes(np.matmul(patterns.T.astype(np.float32), snippets), 0, 1)
+    by_sample = np.ascontiguousarray(np.swapaxes(snippets, 0, 1)).reshape(num_samples, -1)
+    shares = (patterns.T.astype(np.float32) @ by_sample).reshape(num_samples, num_snippets, num_rows)
     covariances = np.matmul(np.swapaxes(shares, 1, 2), shares).astype(np.float64) / num_snippets
     # In proportion to what a product of space and time would have them be.
     sizes = np.trace(covariances, axis1=1, axis2=2)[:, None, None] / np.trace(space)
@@ -143,13 +144,15 @@ def product_covariance(
     time : numpy.ndarray, shape (num_samples, num_samples)
     """
     num_snippets, num_samples, num_rows = snippets.shape
+    # With samples first, every step is one product of large matrices.
+    by_sample = np.ascontiguousarray(np.swapaxes(snippets, 0, 1)).reshape(num_samples, -1)
     time = np.eye(num_samples)
     for sweep in range(NUM_SWEEPS):
-        halfway = (np.matmul(roots_of(time)[1], snippets) if sweep else snippets).reshape(-1, num_rows)
-        space = _shrunk((halfway.T @ halfway).astype(np.float64) / (num_snippets * num_samples), floor_variance)
-        _, space_whitener = roots_of(space)
-        halfway = np.swapaxes(snippets @ space_whitener, 1, 2).reshape(-1, num_samples)
-        time = _shrunk((halfway.T @ halfway).astype(np.float64) / (num_snippets * num_rows), 0.0)
+        white_in_time = roots_of(time)[1] @ by_sample if sweep else by_sample
+        each = white_in_time.reshape(-1, num_rows)
+        space = _shrunk((each.T @ each).astype(np.float64) / (num_snippets * num_samples), floor_variance)
+        white_in_space = (by_sample.reshape(-1, num_rows) @ roots_of(space)[1]).reshape(num_samples, -1)
+        time = _shrunk((white_in_space @ white_in_space.T).astype(np.float64) / (num_snippets * num_rows), 0.0)
     return space, time
 
 

@@ -26,7 +26,6 @@ from hybridfactory.ground_truth.replacement import (
     take_back,
 )
 from hybridfactory.injection.copying import IN_ONE_PASS, ONE_PASS_SHARE, OVER_COPY, copying, touched_share
-from hybridfactory.injection.script import load_script, save_script
 from hybridfactory.injection.staging import check_free_space, publish, staging_folder
 from hybridfactory.parameters import Parameters, load_parameters
 from hybridfactory.plan.plan import InjectionPlan
@@ -146,6 +145,7 @@ def generate(
         # What will be copied in any case is copied while the units are learnt; reading alone leaves the disk idle.
         with copying(paths, staged_targets) if how == OVER_COPY else nullcontext() as wait_for_copy:
             # Imported here, since compiled kernels and pandas take a second: the copy is under way by now.
+            from hybridfactory.injection.script import load_script, save_script  # noqa: PLC0415
             from hybridfactory.injection.writer import render_into, restore_into  # noqa: PLC0415
             from hybridfactory.pipeline.planning import plan_injection  # noqa: PLC0415
             from hybridfactory.pipeline.truth import write_events, write_truth  # noqa: PLC0415

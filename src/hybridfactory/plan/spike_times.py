@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 from hybridfactory.plan.plan import RefusedEvents
 from hybridfactory.recording.flat import FlatRecording
@@ -191,10 +191,13 @@ def _guarded_normal(size: int, deviation: float, guard: int, random: np.random.G
     if deviation == 0:
         return np.zeros(size, dtype=np.int64)
     sign = np.where(random.random(size) < 0.5, -1, 1)
-    tail = ndtr(-(guard - 0.5) / deviation)
+    tail = math.erfc((guard - 0.5) / deviation / math.sqrt(2)) / 2
     uniform = random.random(size)
     # A jitter so short that nothing of its distribution is left beyond the guard gives the guard's edge.
-    distance = -deviation * ndtri(tail * (1 - uniform)) if tail > 1e-300 else np.full(size, float(guard))
+    distance = np.full(size, float(guard))
+    if tail > 1e-300:
+        quantile = NormalDist().inv_cdf
+        distance = -deviation * np.array([quantile(share) for share in (tail * (1 - uniform)).tolist()])
     return np.asarray(sign * np.maximum(np.rint(distance), guard), dtype=np.int64)
 
 
