@@ -278,7 +278,7 @@ class TestDerivative:
     def test_repeats_the_naive_construction(self, windows, max_rank):
         spikes, quiet = windows
         fitted, _ = fit_derivative(
-            spikes, quiet, samples_before=BEFORE, max_rank=max_rank, random=np.random.default_rng(1)
+            spikes, quiet, samples_before=BEFORE, fade_samples=2, max_rank=max_rank, random=np.random.default_rng(1)
         )
         values = spikes[:, 8:-8][:, :, fitted.columns].astype(np.float64)
         ramp = np.linspace(0, 1, values.shape[1])[:, None]

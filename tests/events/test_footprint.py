@@ -69,3 +69,11 @@ def test_taper(num_samples):
     if num_samples >= 4:
         assert taper[0] == taper[-1] == 0
         assert (np.diff(taper[: num_samples // 2]) >= 0).all()
+
+
+def test_a_long_window_fades_out():
+    taper = end_taper(146, 36)
+    assert (taper[2:110] == 1).all()
+    assert taper[-1] == 0
+    assert (np.diff(taper[109:]) <= 0).all()
+    assert np.abs(np.diff(taper[109:])).max() < 0.05

@@ -45,13 +45,14 @@ def fit_derivative(
     background: NDArray[np.generic],
     *,
     samples_before: int,
+    fade_samples: int,
     max_rank: int | None,
     random: np.random.Generator,
 ) -> tuple[FittedDerivative, Encoded] | TooFewSpikes:
     """Decompose the first differences of detrended snippets, and sum the components up again.
 
-    Parameters and result are as for `fit_unit`. ``max_rank=None`` keeps the documented six components, since
-    this construction knows no noise edge.
+    Parameters and result are as for `fit_unit`; events end at zero by construction, and need not fade.
+    ``max_rank=None`` keeps the documented six components, since this construction knows no noise edge.
     """
     is_finite = finite_windows(snippets)
     if is_finite.sum() < MIN_TRAINING_SPIKES:

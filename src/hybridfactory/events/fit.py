@@ -116,6 +116,7 @@ def fit_unit(
     background: NDArray[np.generic],
     *,
     samples_before: int,
+    fade_samples: int,
     max_rank: int | None,
     random: np.random.Generator,
 ) -> "tuple[FittedUnit, Encoded] | TooFewSpikes":
@@ -129,6 +130,8 @@ def fit_unit(
         Windows on the same rows away from the unit's spikes.
     samples_before : int
         Samples of an event's window before its trough.
+    fade_samples : int
+        Samples at the window's end over which what is still there fades out.
     max_rank : int or None
         Largest number of components; None: every component above the noise edge.
     random : numpy.random.Generator
@@ -182,7 +185,7 @@ def fit_unit(
     directions[:, active] = found.directions
     lasting = _lasting_change(snippets[used][:, :, columns], background[finite_windows(background)][:, :, columns])
     whole_mean = mean + baseline_ramp(snippets.shape[1])[PAD:-PAD, None] * lasting
-    window = end_taper(len(mean))[:, None] * weights[columns]
+    window = end_taper(len(mean), fade_samples)[:, None] * weights[columns]
     fitted = FittedUnit(
         columns=columns,
         mean=whole_mean * window,

@@ -63,12 +63,17 @@ def footprint_weights(mean: NDArray[np.float32], deviations: NDArray[np.float64]
     return smooth
 
 
-def end_taper(num_samples: int) -> NDArray[np.float32]:
-    """Half-cosine rise and fall at the ends of an event's window, zero on the outermost samples."""
-    count = min(NUM_TAPER_SAMPLES, num_samples // 4)
+def end_taper(num_samples: int, fade_samples: int = NUM_TAPER_SAMPLES) -> NDArray[np.float32]:
+    """Half-cosine rise and fall at the ends of an event's window, zero on the outermost samples.
+
+    Parameters
+    ----------
+    num_samples : int
+    fade_samples : int
+        Samples of the fall; the rise takes 2, before which a spike is hardly anything.
+    """
     taper = np.ones(num_samples, dtype=np.float32)
-    if count:
-        rise = (1 - np.cos(np.pi * np.arange(count) / count)) / 2
-        taper[:count] = rise
-        taper[-count:] = rise[::-1]
+    for count, end in ((NUM_TAPER_SAMPLES, taper), (fade_samples, taper[::-1])):
+        length = min(count, num_samples // 4)
+        end[:length] *= ((1 - np.cos(np.pi * np.arange(length) / max(length, 1))) / 2).astype(np.float32)
     return taper

@@ -1,5 +1,6 @@
 """From a recording and donor spike trains to one event model per donor, in bounded memory."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ GROUP_BYTES = 128 << 20
 BATCH_SIZE = 64
 LAG_WORTH_A_NOTE_S = 1e-4
 SEARCH_S = 1e-3
+LOOKED_AT_S = 3.1e-3
 END_SHARE_WORTH_A_NOTE = 0.05
 MIN_PEAK_STANDARD_ERRORS = 8.0
 
@@ -60,6 +62,14 @@ class ModelSettings:
     construction: str
     seed: int
     label_base: int = 1
+
+    def fade_samples(self, sampling_frequency: float) -> int:
+        """Samples at an event's end over which it fades out: all that a sorter hardly looks at, and at least 2.
+
+        A spike that outlasts its window would end in a step, which a high-pass turns into a spike of its own. Within
+        the time that sorters look at, nothing is taken off: there a fade is seen more easily than a step.
+        """
+        return max(self.samples_after - math.ceil(LOOKED_AT_S * sampling_frequency), 2)
 
 
 @dataclass(frozen=True)
@@ -219,6 +229,7 @@ def _learn_group(
             spikes,
             background,
             samples_before=settings.samples_before,
+            fade_samples=settings.fade_samples(recording.sampling_frequency),
             max_rank=settings.max_rank,
             random=random,
         )
