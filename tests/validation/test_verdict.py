@@ -49,8 +49,8 @@ def baseline(near: list[float], far: list[float]) -> pd.DataFrame:
 def test_whether_the_injection_disturbed_anything() -> None:
     same = judge_baseline(baseline([0.9, 0.7], [0.8, 0.8, 0.2]))
     assert same == (
-        "No sign of a disturbance: 1 of 2 native units (median 0.80) near injected units found again at accuracy "
-        "≥ 0.8, 2 of 3 native units (median 0.80) elsewhere."
+        "No sign of a disturbance: 1 of 2 native units (median 0.80) near injected units were found again at "
+        "accuracy ≥ 0.8, 2 of 3 native units (median 0.80) elsewhere."
     )
     assert judge_baseline(baseline([0.7], [0.9])).startswith("Found worse near injected units: 0 of 1 native unit (")
     assert "nothing to tell a disturbance by" in judge_baseline(baseline([0.7], []))

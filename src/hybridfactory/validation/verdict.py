@@ -115,7 +115,7 @@ def judge_baseline(baseline: pd.DataFrame) -> str:
     loss = float(far["accuracy"].median() - near["accuracy"].median())
     answer = "Found worse near injected units" if loss >= DISTURBED_LOSS else "No sign of a disturbance"
     return (
-        f"{answer}: {_refound(near)} near injected units found again at accuracy ≥ {WELL_FOUND:g}, "
+        f"{answer}: {_refound(near)} near injected units were found again at accuracy ≥ {WELL_FOUND:g}, "
         f"{_refound(far)} elsewhere."
     )
 
