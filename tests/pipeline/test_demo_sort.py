@@ -100,7 +100,7 @@ def test_the_report_and_the_sorting_are_where_the_terminal_says(demo: SortedDemo
 
 
 def test_what_it_was_called_as_can_be_called_again(demo: SortedDemo, capsys: pytest.CaptureFixture[str]) -> None:
-    [command] = [line for line in demo.out.splitlines() if "hybridfactory validate " in line]
+    [command] = [line for line in demo.out.splitlines() if "as if called by: hybridfactory validate " in line]
     arguments = command.split("hybridfactory validate ")[1].split()
     before = pd.read_csv(demo.validation / "units.csv")
     assert main(["validate", *arguments, "--no-report"]) == 0
