@@ -113,7 +113,8 @@ def test_the_confusion_matrix_in_shares() -> None:
     assert [label.get_text() for label in bottom.get_xticklabels()] == ["7", "9", "8", "missed"]
     assert [label.get_text() for label in top.get_yticklabels()] == ["101", "102"]
     assert {text.get_text() for text in top.texts} == {"80", "5", "15", "50"}
-    assert bar.get_ylabel() == "share"
+    assert bar.get_ylabel() == "%"
+    assert [label.get_text() for label in bar.get_yticklabels()] == ["0", "25", "50", "75", "100"]
 
 
 def test_a_large_confusion_matrix_names_some_and_writes_none() -> None:

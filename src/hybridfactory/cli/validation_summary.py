@@ -43,6 +43,9 @@ def print_validation(result: "ValidationResult") -> None:
     if result.notes:
         click.echo("\n".join(["\nRemarks:", *(f"  {note}" for note in result.notes)]))
     click.echo(f"\nWritten to {result.output_directory}")
+    page = result.output_directory / "report.html"
+    if page.is_file():
+        click.echo(f"Open in a browser: {page}")
 
 
 def _print_table(table: "Table") -> None:

@@ -66,7 +66,8 @@ def confusion_figure(confusion: pd.DataFrame, title: str = "") -> Figure:
     top.tick_params(axis="x", labelbottom=False)
     bottom.set_xlabel("found unit")
     shading = ScalarMappable(Normalize(0, 1), "viridis")
-    bar = figure.colorbar(shading, ax=[top, bottom], fraction=0.04, pad=0.02, label="share")
+    bar = figure.colorbar(shading, ax=[top, bottom], fraction=0.04, pad=0.02, label="%")
+    bar.set_ticks([0, 0.25, 0.5, 0.75, 1], labels=["0", "25", "50", "75", "100"])
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=2)
     return figure
@@ -85,7 +86,7 @@ def _draw_cells(axes: Axes, shares: np.ndarray, write: bool) -> None:
     if not write:
         return
     for (row, column), share in np.ndenumerate(shares):
-        if np.isfinite(share) and share >= SMALL_SHARE / 2:
+        if np.isfinite(share) and share >= SMALL_SHARE:
             ink = "#ffffff" if share < 0.6 else "#101010"
             axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7, color=ink)
 

@@ -188,4 +188,7 @@ def _section(result: ValidationResult, sorter: SorterResult, index: int, cards: 
 
 def _sorter_facts(sorter: SorterResult) -> str:
     lag = number(sorter.lag_ms, 2, sign=True)
-    return f"{sorter.num_found_units:,} units with {sorter.num_found_spikes:,} spikes, lag {lag} ms"
+    return (
+        f"{sorter.num_found_units:,} units with {sorter.num_found_spikes:,} spikes; "
+        f"its times are off by a constant {lag} ms, which was taken off"
+    )

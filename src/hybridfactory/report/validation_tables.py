@@ -176,7 +176,7 @@ def missed_table(sorter: SorterResult) -> Table:
         Column("injected"),
         Column("missed"),
         Column("small", "SNR below 5, or well below the unit's typical amplitude"),
-        Column("collision", "A spike of another unit within 1 ms and 100 µm"),
+        Column("collision", "A spike of another unit within 0.5 ms and 200 µm"),
         Column("edge", "Within 5 ms of an end of the file"),
         Column("drifted", "Away from the unit's usual place, or in a stretch in which it was lost"),
         Column("other", "None of these"),
