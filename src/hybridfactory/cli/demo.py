@@ -87,5 +87,3 @@ def _sort_and_validate(folder: Path, sorter: str, *, silent: bool) -> None:
         command = f"hybridfactory validate {run_folder} {sorted_folder} --name {sorter}"
         click.echo(f"Validating as if called by: {command}\n")
     validate_and_report(run_folder, (sorted_folder,), silent=silent, options={"names": [sorter]})
-    if not silent:
-        click.echo(f"Open in a browser: {run_folder / 'validation-demo' / 'report.html'}")

@@ -1,6 +1,6 @@
 """The tables of a validation's page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -8,6 +8,7 @@ import pandas as pd
 from hybridfactory.report.page import Cell, Column, Table, cell, number
 from hybridfactory.report.realism_scores import RealismScore
 from hybridfactory.validation.result import SorterResult, ValidationResult
+from hybridfactory.validation.verdict import judge_baseline
 
 __all__ = [
     "MAX_ROWS",
@@ -23,6 +24,9 @@ __all__ = [
 
 MAX_ROWS = 200
 """Rows of a table on the page; the files hold all."""
+
+ALWAYS_SHOWN = 4
+"""First columns that a table keeps, whatever they hold."""
 
 WELL_FOUND = 0.8
 POORLY_FOUND = 0.5
@@ -160,7 +164,8 @@ def unit_table(sorter: SorterResult, scores: Mapping[int, RealismScore], cards: 
         ),
         *_realism_columns(scores),
     )
-    return Table(_cut("Injected units, worst first.", len(sorter.units), "units.csv"), columns, rows)
+    caption = _cut("Injected units, worst first.", len(sorter.units), "units.csv")
+    return Table(caption, *_with_something_to_say(columns, rows))
 
 
 def missed_table(sorter: SorterResult) -> Table:
@@ -181,7 +186,8 @@ def missed_table(sorter: SorterResult) -> Table:
         Column("drifted", "Away from the unit's usual place, or in a stretch in which it was lost"),
         Column("other", "None of these"),
     )
-    return Table(_cut("Missed events by what may explain them.", len(counts), "events.csv"), columns, rows)
+    caption = _cut("Missed events by what may explain them.", len(counts), "events.csv")
+    return Table(caption, *_with_something_to_say(columns, rows))
 
 
 def merge_table(sorter: SorterResult) -> Table:
@@ -253,8 +259,18 @@ def baseline_table(sorter: SorterResult) -> Table:
         Column("median precision"),
         Column("median recall"),
     )
-    caption = "How the units of the first sorting were found again in the hybrid; baseline.csv holds all."
-    return Table(caption, columns, rows)
+    sentence = judge_baseline(native)
+    caption = f"{sentence} How the units of the first sorting were found again in the hybrid; baseline.csv holds all."
+    return Table(caption.strip(), columns, rows)
+
+
+def _with_something_to_say(
+    columns: Sequence[Column], rows: Sequence[Sequence[Cell]]
+) -> tuple[tuple[Column, ...], list[list[Cell]]]:
+    """Leave out columns that hold nothing, or nothing but zeros: a narrow page has no room for them."""
+    said = [not rows or any(row[place].text not in ("", "–", "0") for row in rows) for place in range(len(columns))]
+    kept = [place for place, speaks in enumerate(said) if speaks or place < ALWAYS_SHOWN]
+    return tuple(columns[place] for place in kept), [[row[place] for place in kept] for row in rows]
 
 
 def _cut(caption: str, count: int, name: str) -> str:
