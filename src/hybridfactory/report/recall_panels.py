@@ -19,7 +19,7 @@ COVARIATES: Mapping[str, str] = MappingProxyType(
         "snr": "SNR of the event",
         "local_rate_hz": "unit's own rate around it (Hz)",
         "other_time_ms": "time to the nearest other spike (ms)",
-        "other_distance_um": "distance of that spike's unit (µm)",
+        "other_distance_um": "distance to a spike within 0.5 ms (µm)",
         "depth_um": "y of the unit's centre (µm)",
         "time_s": "time in the recording (s)",
     }
