@@ -6,7 +6,7 @@ __all__ = ["keep_freed_memory"]
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8  # as glibc's malloc.h names them
 LARGEST_KEPT_BLOCK = 32 << 20
-MOST_KEPT = 256 << 20
+MOST_KEPT = 128 << 20
 
 
 def keep_freed_memory() -> None:

@@ -60,7 +60,8 @@ def find_components(
     length = float(np.linalg.norm(mean))
     pattern = mean[None] / (length if length > 0 else 1.0)
     amplitude = _along(whitened, quiet, pattern, num_searched=1)
-    rest = whitened - (whitened @ pattern.T) @ pattern
+    rest = (whitened @ pattern.T) @ pattern
+    np.subtract(whitened, rest, out=rest)
     rank = min(max_rank or MAX_AUTO_RANK, *(size - 2 for size in rest.shape)) - len(amplitude.directions)
     if rank < 1:
         return amplitude

@@ -166,12 +166,14 @@ def fit_unit(
     quiet, halves = np.take(quiet, columns, axis=2), np.take(halves, columns, axis=2)
     noise = estimate_noise(quiet[:, PAD:-PAD], floor)
     windows = TrainingWindows(snippets, is_finite, columns)
-    aligned = align_training(windows, quiet, halves, num_averaged, noise, samples_before, floor, random)
-    if isinstance(aligned, TooFewSpikes):
-        return aligned
+    outcome = align_training(windows, quiet, halves, num_averaged, noise, samples_before, floor, random)
+    if isinstance(outcome, TooFewSpikes):
+        return outcome
+    aligned, shifted = outcome
     used = np.flatnonzero(aligned.is_clean)
-    plain_mean = aligned.snippets[used].mean(axis=0)
-    deviations = deviations_from(plain_mean, aligned.snippets, noise)
+    plain_mean = shifted[used].mean(axis=0)
+    deviations = deviations_from(plain_mean, shifted, noise)
+    del outcome, shifted  # as large as what comes next
     mean = denoise_mean(plain_mean, noise, used.size)
     active = _active_features(noise.whiten(mean)).reshape(-1)
     found = find_components(

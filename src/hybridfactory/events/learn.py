@@ -25,7 +25,7 @@ MAX_TRAINING_SPIKES = 2000
 NUM_BACKGROUND_WINDOWS = 400
 CANDIDATE_RADIUS_UM = 300.0
 MAX_CANDIDATE_ROWS = 64
-GROUP_BYTES = 128 << 20
+GROUP_BYTES = 96 << 20
 BATCH_SIZE = 64
 LAG_WORTH_A_NOTE_S = 1e-4
 SEARCH_S = 1e-3
@@ -236,7 +236,8 @@ def _learn_group(
 
     # One BLAS thread each: the sums are then made in the same order on every machine, whatever its cores.
     with threadpool_limits(1):
-        fits = list(side_by_side(work, range(len(donors))))
+        with side_by_side(work, range(len(donors))) as outcomes:
+            fits = list(outcomes)
         snippets.clear()
         results: list[EventModel | RefusedUnit] = []
         learned: list[tuple[_Donor, Fitted, Encoded]] = []
@@ -306,8 +307,8 @@ def _encode_all(
 
     slabs = iter_slabs(recording, requests, before=before, after=after, step="reading all spikes", progress=progress)
     for pieces in slabs:
-        for _ in side_by_side(lambda piece: encode(piece[0], piece[2]), pieces):
-            pass
+        with side_by_side(lambda piece: encode(piece[0], piece[2]), pieces) as done:
+            list(done)
     for owner, queue in enumerate(waiting):
         if len(queue):
             encode(owner, queue[:0], is_last=True)

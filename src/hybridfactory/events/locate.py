@@ -1,6 +1,7 @@
 """Where on the probe a unit is largest, and when, against the times that the sorting states."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,16 +73,17 @@ def locate_units(
         for first in range(0, len(requests), at_once):
             some = requests[first : first + at_once]
             sums = np.zeros((len(some), width, rows.size))
-            for count in _add_up(sums, reader, some, 2 * search_samples):
-                done += count
-                progress("locating units", done, total)
+            with closing(_add_up(sums, reader, some, 2 * search_samples)) as counts:
+                for count in counts:
+                    done += count
+                    progress("locating units", done, total)
             found += [_locate(waveform, search_samples) for waveform in sums]
     return found
 
 
 def _add_up(
     sums: NDArray[np.float64], reader: FlatReader, requests: Sequence[SnippetRequest], reach: int
-) -> Iterator[int]:
+) -> Generator[int]:
     """Add each unit's windows, in their order; yields the number of windows of each block that is done."""
     recording = reader.recording
     blocks = Blocks(recording, requests, reach, reach)
@@ -91,10 +93,11 @@ def _add_up(
     def read(index: int) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
         return blocks.read(reader, index, buffers[index % 2])
 
-    for index, (traces, firsts) in enumerate(side_by_side(read, range(len(blocks)), num_workers=1)):
-        owners = blocks.owners[blocks.windows(range(index, index + 1))]
-        add_windows(sums, native(traces), firsts, owners, requests[0].rows, recording.dtype.kind == "f")
-        yield firsts.size
+    with side_by_side(read, range(len(blocks)), num_workers=1) as pieces:
+        for index, (traces, firsts) in enumerate(pieces):
+            owners = blocks.owners[blocks.windows(range(index, index + 1))]
+            add_windows(sums, native(traces), firsts, owners, requests[0].rows, recording.dtype.kind == "f")
+            yield firsts.size
 
 
 def _locate(total: NDArray[np.float64], search_samples: int) -> UnitLocation:

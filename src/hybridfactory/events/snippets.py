@@ -1,7 +1,8 @@
 """Snippets out of the untouched recording, in file order, each read once, and their baselines taken off."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from queue import SimpleQueue
 
 import numpy as np
@@ -69,9 +70,10 @@ def iter_slabs(
             slab = _Slab(blocks, requests, recording.dtype, range(first, last))
             if slab.num_bytes > arena.size:
                 arena = np.empty(slab.num_bytes, dtype=np.uint8)
-            for count in slab.read(reader, arena):
-                done += count
-                progress(step, done, total)
+            with closing(slab.read(reader, arena)) as counts:
+                for count in counts:
+                    done += count
+                    progress(step, done, total)
             yield slab.pieces(arena)
 
 
@@ -118,8 +120,8 @@ def read_snippets(
     slab = _Slab(blocks, requests, recording.dtype, range(len(blocks)))
     memory = arena if arena is not None and arena.size >= slab.num_bytes else np.empty(slab.num_bytes, dtype=np.uint8)
     done = 0
-    with recording.reader() as reader:
-        for count in slab.read(reader, memory):
+    with recording.reader() as reader, closing(slab.read(reader, memory)) as counts:
+        for count in counts:
             done += count
             progress(step, done, blocks.owners.size)
     for owner, _, piece in slab.pieces(memory):
@@ -161,7 +163,7 @@ class _Slab:
         """Memory that the windows need."""
         return int(self._starts[-1]) * self._word.itemsize
 
-    def read(self, reader: FlatReader, arena: NDArray[np.uint8]) -> Iterator[int]:
+    def read(self, reader: FlatReader, arena: NDArray[np.uint8]) -> Generator[int]:
         """Read all windows into the memory; yields the number of windows of each block that is done."""
         words = arena[: self.num_bytes].view(self._word)
         recording = reader.recording
@@ -190,7 +192,8 @@ class _Slab:
             buffers.put(buffer)
             return firsts.size
 
-        yield from side_by_side(work, self._block_range)
+        with side_by_side(work, self._block_range) as counts:
+            yield from counts
 
     def pieces(self, arena: NDArray[np.uint8]) -> list[tuple[int, slice, NDArray[np.generic]]]:
         """Each owner's windows, as `iter_slabs` yields them."""

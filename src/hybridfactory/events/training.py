@@ -103,12 +103,8 @@ class TrainingWindows:
 
 @dataclass(frozen=True, eq=False)
 class AlignedTraining:
-    """Training snippets shifted to their troughs, and which of them are clean.
+    """What is known of training snippets that are shifted to their troughs: by how much, and which are clean."""
 
-    `snippets` is a numpy.ndarray of float32, shape (num_snippets, num_samples, num_rows), without the padding.
-    """
-
-    snippets: NDArray[np.float32]
     offsets: NDArray[np.float64]
     is_clean: NDArray[np.bool_]
     alignment: Alignment
@@ -124,7 +120,7 @@ def align_training(
     samples_before: int,
     floor: float,
     random: np.random.Generator,
-) -> "AlignedTraining | TooFewSpikes":
+) -> "tuple[AlignedTraining, NDArray[np.float32]] | TooFewSpikes":
     """Find each snippet's trough, and the clean ones, in turn: better means tell both better.
 
     Parameters
@@ -138,6 +134,10 @@ def align_training(
         Of the background, without the padding.
     floor : float
         Variance of rounding.
+
+    Returns
+    -------
+    AlignedTraining and the shifted snippets, shape (num_snippets, num_samples, num_rows), or TooFewSpikes
     """
     # The strongest rows know the time nearly as well as all do, at a fraction of the cost.
     strength = np.abs(halves.mean(axis=0)).max(axis=0)
@@ -171,7 +171,7 @@ def align_training(
         used = np.flatnonzero(clean)
         halves = np.stack([aligned[used[parity::2]].mean(axis=0) for parity in (0, 1)])
         num_averaged = used.size
-    return AlignedTraining(aligned[:, PAD:-PAD], offsets, clean, alignment, screen)
+    return AlignedTraining(offsets, clean, alignment, screen), aligned[:, PAD:-PAD]
 
 
 def _screen(

@@ -126,11 +126,12 @@ def _over_spans(
                 return first, counts
 
             done = 0
-            for share, (first, counts) in zip(shares, side_by_side(work, shares), strict=True):
-                if clipped is not None:
-                    clipped[first : first + counts.size] += counts
-                done += len(share)
-                progress(step, done, len(spans))
+            with side_by_side(work, shares) as results:
+                for share, (first, counts) in zip(shares, results, strict=True):
+                    if clipped is not None:
+                        clipped[first : first + counts.size] += counts
+                    done += len(share)
+                    progress(step, done, len(spans))
     finally:
         for descriptor in descriptors:
             os.close(descriptor)

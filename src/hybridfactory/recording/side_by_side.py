@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 __all__ = ["NUM_WORKERS", "side_by_side"]
@@ -14,12 +15,14 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+@contextmanager
 def side_by_side(
     function: Callable[[Item], Result], items: Iterable[Item], *, num_workers: int | None = None
-) -> Iterator[Result]:
-    """Call a function on each item, some at a time, and yield the results in the items' order.
+) -> Iterator[Iterator[Result]]:
+    """Call a function on each item, some at a time.
 
-    Who stops asking for results, or fails, waits for the few calls under way and not for all that were to come.
+    No more are begun than fit in memory. Where the block is left, by an error too, it waits for the few calls under
+    way, and for none that were to come: what they use may be closed then.
 
     Parameters
     ----------
@@ -27,17 +30,26 @@ def side_by_side(
         Spends its time where the interpreter's lock is not held: reading, writing, compiled loops, BLAS.
     items : iterable
     num_workers : int, optional
+
+    Yields
+    ------
+    iterator
+        The results, in the items' order.
     """
     workers = num_workers or NUM_WORKERS
     under_way: deque[Future[Result]] = deque()
+
+    def results() -> Iterator[Result]:
+        for item in items:
+            under_way.append(pool.submit(function, item))
+            if len(under_way) > workers:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+
     with ThreadPoolExecutor(workers) as pool:
         try:
-            for item in items:
-                under_way.append(pool.submit(function, item))
-                if len(under_way) > workers:
-                    yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
+            yield results()
         finally:
             for future in under_way:
                 future.cancel()
