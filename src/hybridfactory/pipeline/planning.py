@@ -19,7 +19,7 @@ from hybridfactory.progress import ProgressCallback
 from hybridfactory.recording.source import Source
 from hybridfactory.sorting import Sorting
 
-__all__ = ["plan_injection"]
+__all__ = ["plan_injection", "probe_sites"]
 
 
 def plan_injection(
@@ -27,7 +27,7 @@ def plan_injection(
 ) -> tuple[InjectionPlan, InjectionScript]:
     """Learn the donors' events from the source, and decide what goes where and when."""
     trains = {label: sorting.spike_train(label) for label in settled.ground_truth_units}
-    sites = _probe_sites(source.probe)
+    sites = probe_sites(source.probe)
     connected = Sites(sites.rows[sites.connected], sites.positions_um[sites.connected], sites.shanks[sites.connected])
     models = learn_event_models(source.recording, trains, connected, _model_settings(settled), progress=progress)
     plan = make_plan(
@@ -46,7 +46,8 @@ def plan_injection(
     return plan, write_script(plan, {k: model for k, model in models.items() if isinstance(model, EventModel)})
 
 
-def _probe_sites(probe: Probe) -> ProbeSites:
+def probe_sites(probe: Probe) -> ProbeSites:
+    """Every channel of a probe, as placement sees it."""
     names = probe.shank_ids or ("",) * probe.num_channels
     _, shanks = np.unique(np.array(names), return_inverse=True)
     return ProbeSites(probe.channel_map, probe.channel_positions, shanks.astype(np.int64), probe.connected)

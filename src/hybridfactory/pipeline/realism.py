@@ -6,13 +6,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hybridfactory.errors import MissingExtraError
 from hybridfactory.events.learn import ModelSettings
 from hybridfactory.ground_truth.manifest import add_to_manifest
 from hybridfactory.ground_truth.run import HybridRun, load
-from hybridfactory.plan.placement import ProbeSites
+from hybridfactory.pipeline.planning import probe_sites
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.realism.measure import Effort, UnitRealism, measure_realism
 from hybridfactory.sorting import read_sorting
@@ -96,12 +94,10 @@ def score_realism(
         seed=content["random_seed"],
         label_base=parameters["label_base"],
     )
-    probe = opened.probe
-    shanks = np.unique(np.array(probe.shank_ids or ("",) * probe.num_channels), return_inverse=True)[1]
     units = measure_realism(
         recording,
         {label: sorting.spike_train(label) for label in donors},
-        ProbeSites(probe.channel_map, probe.channel_positions, shanks.astype(np.int64), probe.connected),
+        probe_sites(opened.probe),
         settings,
         Effort.thorough() if thorough else Effort.quick(),
         progress=progress,
