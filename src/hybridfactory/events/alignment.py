@@ -55,9 +55,13 @@ def shift(waveforms: NDArray[np.float32], offset: float) -> NDArray[np.float32]:
 @lru_cache(maxsize=256)
 def _shift_kernel(num_samples: int, offset: float) -> NDArray[np.float32]:
     """Matrix that shifts by `offset` samples; shape (num_samples, num_samples)."""
-    distance = np.arange(num_samples)[:, None] - np.arange(num_samples) - offset
+    steps = np.arange(1 - num_samples, num_samples)
+    distance = steps - offset
     window = np.i0(6.0 * np.sqrt(np.maximum(1 - (distance / (PAD + 1)) ** 2, 0))) / np.i0(6.0)
-    return np.where(np.abs(distance) <= PAD + 1, np.sinc(distance) * window, 0).astype(np.float32)
+    weights = np.where(np.abs(distance) <= PAD + 1, np.sinc(distance) * window, 0).astype(np.float32)
+    # The same along every diagonal.
+    grid = np.arange(num_samples)
+    return np.asarray(weights[grid[:, None] - grid + num_samples - 1])
 
 
 def time_derivative(waveform: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -292,11 +292,12 @@ def _transform(
     is_double = ((ascending[:, 1:] == ascending[:, :-1]) & (ascending[:, 1:] >= 0)).any(axis=1)
     valid = np.flatnonzero((channels[:, footprint.main] == targets) & (shares >= MIN_ENERGY_SHARE) & ~is_double)
     blind = _num_blind_sites(footprint, linear, offsets[valid], targets[valid])
-    steps = sites.positions_um[targets] - sites.positions_um[footprint.start]
+    start = footprint.start
+    steps = sites.positions_um[targets] - sites.positions_um[start]
     return [
         Move(
             kind=kind,
-            start=footprint.start,
+            start=start,
             center=int(targets[index]),
             displacement_um=(float(steps[index, 0]), float(steps[index, 1])),
             footprint=np.flatnonzero(landed[index]),
