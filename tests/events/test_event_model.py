@@ -199,7 +199,8 @@ class TestNoiseIsNotInjected:
             len(bench.learn_one(unit.times, settings=ModelSettings(BEFORE, AFTER, rank, "shrunk_svd", 1)).components)
             for rank in (1, 3)
         ]
-        assert ranks == [1, 3]
+        # The amplitude, and at most so many singular vectors; this unit varies in three ways.
+        assert ranks == [2, 3]
 
 
 @pytest.mark.parametrize("dtype", [">i2", "<u2", "<i4", "<i8", "<f4", "<f8", "<f2"])
@@ -290,7 +291,7 @@ class TestDerivative:
         left = np.linalg.eigh(flat @ flat.T)[1][:, -rank:]
         low = (left @ (left.T @ flat)).reshape(steps.shape)
         naive = np.concatenate([np.zeros_like(low[:, :1]), low.cumsum(axis=1)], axis=1)
-        phases, coefficients, clean = fitted.encode(spikes, fitted.is_training)
+        phases, coefficients, clean = fitted.encode(spikes)
         ours = fitted.mean + np.tensordot(coefficients, fitted.components, axes=1)
         assert len(fitted.components) == rank
         assert np.abs(ours - naive).max() < 2e-5 * np.abs(naive).max()

@@ -18,6 +18,7 @@ __all__ = [
     "centered",
     "phase_of",
     "shift",
+    "shift_to_phases",
     "time_derivative",
 ]
 
@@ -62,6 +63,26 @@ def _shift_kernel(num_samples: int, offset: float) -> NDArray[np.float32]:
     # The same along every diagonal.
     grid = np.arange(num_samples)
     return np.asarray(weights[grid[:, None] - grid + num_samples - 1])
+
+
+def shift_to_phases(waveforms: NDArray[np.float32], phases: range) -> NDArray[np.float32]:
+    """Shift each waveform by several parts of a sample, later for positive ones.
+
+    Parameters
+    ----------
+    waveforms : numpy.ndarray of float32, shape (num_waveforms, num_samples, num_rows)
+    phases : range
+        In steps of 1 / `NUM_PHASES` sample.
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape (len(phases), num_waveforms, num_samples, num_rows)
+    """
+    shifted = np.empty((len(phases), *waveforms.shape), dtype=np.float32)
+    contiguous, same = np.ascontiguousarray(waveforms), np.zeros(len(waveforms), dtype=np.int64)
+    for phase, target in zip(phases, shifted, strict=True):
+        shift_windows(target, contiguous, same, _shift_taps(-phase)[None])
+    return shifted
 
 
 def time_derivative(waveform: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -53,7 +53,7 @@ def find_components(
     mean : numpy.ndarray of float32, shape (num_features,)
         Of the events, whitened.
     max_rank : int or None
-        Largest number of components; None: up to 40.
+        Largest number of singular vectors, beside the mean; None: up to 40.
     random : numpy.random.Generator
         For the start of the iterative decomposition only.
     """
@@ -62,7 +62,7 @@ def find_components(
     amplitude = _along(whitened, quiet, pattern, num_searched=1)
     rest = (whitened @ pattern.T) @ pattern
     np.subtract(whitened, rest, out=rest)
-    rank = min(max_rank or MAX_AUTO_RANK, *(size - 2 for size in rest.shape)) - len(amplitude.directions)
+    rank = min(max_rank or MAX_AUTO_RANK, *(size - 3 for size in rest.shape))
     if rank < 1:
         return amplitude
     _, patterns = leading_patterns(rest, rank, random)

@@ -32,12 +32,18 @@ class FittedDerivative:
     directions: NDArray[np.float32]
     average_scores: NDArray[np.float32]
 
-    def encode(self, snippets: NDArray[np.generic], is_training: NDArray[np.bool_]) -> Encoded:
+    def encode(self, snippets: NDArray[np.generic]) -> Encoded:
         """Find the share of the components in every snippet; see `FittedUnit.encode`."""
         is_finite = finite_windows(snippets)
         values = np.where(is_finite[:, None, None], snippets[:, PAD:-PAD, self.columns], 0)
         scores = _differences(values) @ self.directions.T - self.average_scores
         return np.zeros(len(snippets), dtype=np.int64), scores, is_finite
+
+    def averaged(
+        self, coefficients: NDArray[np.float32], is_training: NDArray[np.bool_]
+    ) -> "tuple[FittedDerivative, NDArray[np.float32]]":
+        """Nothing to do here: its mean is that of the training spikes; see `FittedUnit.averaged`."""
+        return self, coefficients
 
 
 def fit_derivative(
@@ -86,7 +92,7 @@ def fit_derivative(
         directions=directions,
         average_scores=average_scores,
     )
-    return fitted, fitted.encode(all_snippets, is_finite)
+    return fitted, fitted.encode(all_snippets)
 
 
 def _differences(snippets: NDArray[np.generic]) -> NDArray[np.float32]:

@@ -1,11 +1,12 @@
 """Fit the event model: mean and low rank, whitened by the background, singular values shrunk."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hybridfactory.events.alignment import PAD, align, phase_of
+from hybridfactory.events.average import Average
 from hybridfactory.events.components import find_components
 from hybridfactory.events.footprint import deviations_from_noise, end_taper, footprint_weights
 from hybridfactory.events.mean import denoise_mean
@@ -19,7 +20,7 @@ from hybridfactory.events.screening import (
     finite_windows,
     ordinary_windows,
 )
-from hybridfactory.events.snippets import baseline_ramp, end_difference, remove_baseline
+from hybridfactory.events.snippets import end_difference, remove_baseline
 from hybridfactory.events.training import (
     MIN_TRAINING_SPIKES,
     Alignment,
@@ -36,7 +37,6 @@ Encoded = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]
 
 ACTIVE_DEVIATIONS = 0.1
 ACTIVE_REACH = 2
-MIN_LASTING_ERRORS = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +53,12 @@ class FittedUnit:
         Of the background on the footprint.
     is_training : numpy.ndarray of bool, shape (num_snippets,)
         Snippets that the model learned from.
+    average : Average
+        Of those snippets and of the clean ones that were encoded since.
     end_share : float
         How large the mean still is where its window ends, against its peak.
+    fades : numpy.ndarray of float32, shape (num_samples, num_rows)
+        Factors that let events end without steps, in time and space.
     """
 
     columns: NDArray[np.int64]
@@ -62,7 +66,9 @@ class FittedUnit:
     components: NDArray[np.float32]
     noise: NoiseModel
     is_training: NDArray[np.bool_]
+    average: Average
     end_share: float
+    fades: NDArray[np.float32]
     alignment: Alignment
     plain_mean: NDArray[np.float32]
     directions: NDArray[np.float32]
@@ -75,15 +81,13 @@ class FittedUnit:
         """Standard deviation of the background on every row of the footprint."""
         return self.noise.standard_deviation
 
-    def encode(self, snippets: NDArray[np.generic], is_training: NDArray[np.bool_]) -> Encoded:
-        """Find the share of the model in every snippet.
+    def encode(self, snippets: NDArray[np.generic]) -> Encoded:
+        """Find the share of the model in snippets that it did not learn from, and add the clean ones to the average.
 
         Parameters
         ----------
         snippets : numpy.ndarray, shape (num_snippets, num_samples + 2 * PAD, num_candidate_rows)
             As read, on the same rows as those the model was fitted to.
-        is_training : numpy.ndarray of bool, shape (num_snippets,)
-            Snippets that the model learned from; their share is overstated by the fit and is scaled for it.
 
         Returns
         -------
@@ -93,10 +97,14 @@ class FittedUnit:
         is_clean : numpy.ndarray of bool, shape (num_snippets,)
         """
         is_finite = finite_windows(snippets)
-        values = remove_baseline(without_infinities(snippets, is_finite), self.columns)
-        offsets = self.alignment.offsets(values)
-        deviations = deviations_from(self.plain_mean, align(values, offsets)[:, PAD:-PAD], self.noise)
-        return self.encode_aligned(deviations, offsets, is_training, is_finite)
+        finite = without_infinities(snippets, is_finite)
+        leveled = remove_baseline(finite, self.columns)
+        offsets = self.alignment.offsets(leveled)
+        aligned = align(leveled, offsets)[:, PAD:-PAD]
+        deviations = deviations_from(self.plain_mean, aligned, self.noise)
+        encoded = self.encode_aligned(deviations, offsets, np.zeros(len(offsets), dtype=np.bool_), is_finite)
+        self.average.add(aligned, end_difference(finite)[:, self.columns], encoded[2])
+        return encoded
 
     def encode_aligned(
         self,
@@ -105,10 +113,35 @@ class FittedUnit:
         is_training: NDArray[np.bool_],
         is_finite: NDArray[np.bool_],
     ) -> Encoded:
-        """Find the share of the model in snippets that are aligned already; see `encode`."""
+        """Find the share of the model in snippets that are aligned already; see `encode`.
+
+        In those that the model learned from it is overstated by the fit, and scaled for it.
+        """
         scores = deviations.whitened.reshape(len(offsets), -1) @ self.directions.T
         gains = np.where(is_training[:, None], self.training_gains, self.gains)
         return phase_of(offsets), scores * gains, self.screen.passes(deviations) & is_finite
+
+    def averaged(
+        self, coefficients: NDArray[np.float32], is_training: NDArray[np.bool_]
+    ) -> "tuple[FittedUnit, NDArray[np.float32]]":
+        """Exchange the mean for the average over all spikes encoded so far.
+
+        Parameters
+        ----------
+        coefficients : numpy.ndarray of float32, shape (num_snippets, rank)
+            Shares of the components in snippets, as deviations from the mean that the model learned with.
+        is_training : numpy.ndarray of bool, shape (num_snippets,)
+            Which of them it learned from.
+
+        Returns
+        -------
+        The model with its new mean, and the coefficients as deviations from that
+        """
+        moved = self.noise.whiten_into_patterns(self.plain_mean - self.average.mean).reshape(-1) @ self.directions.T
+        gains = np.where(is_training[:, None], self.training_gains, self.gains)
+        waveform = self.average.waveform(self.noise)
+        changed = replace(self, mean=waveform * self.fades, end_share=_end_share(waveform))
+        return changed, coefficients + gains * moved
 
 
 def fit_unit(
@@ -133,7 +166,7 @@ def fit_unit(
     fade_samples : int
         Samples at the window's end over which what is still there fades out.
     max_rank : int or None
-        Largest number of components; None: every component above the noise edge.
+        Largest number of singular vectors, beside the mean; None: every one above the noise edge, up to 40.
     random : numpy.random.Generator
         For the start of the iterative decomposition only.
 
@@ -171,38 +204,49 @@ def fit_unit(
         return outcome
     aligned, shifted = outcome
     used = np.flatnonzero(aligned.is_clean)
-    plain_mean = shifted[used].mean(axis=0)
+    rise_deviation = end_difference(background[finite_windows(background)]).std(axis=0)[columns]
+    average = Average(len(shifted[0]), rise_deviation)
+    rises = end_difference(without_infinities(snippets, is_finite))[:, columns]
+    average.add(shifted, rises, aligned.is_clean)
+    plain_mean = average.mean
     deviations = deviations_from(plain_mean, shifted, noise)
     del outcome, shifted  # as large as what comes next
-    mean = denoise_mean(plain_mean, noise, used.size)
-    active = _active_features(noise.whiten(mean)).reshape(-1)
+    whitened_mean = noise.whiten(denoise_mean(plain_mean, noise, used.size))
+    active = _active_features(whitened_mean).reshape(-1)
     found = find_components(
         _features(noise, deviations.whitened, used, active),
         noise.whiten(quiet[:, PAD:-PAD]).reshape(len(quiet), -1)[:, active],
-        noise.whiten(mean).reshape(-1)[active],
+        whitened_mean.reshape(-1)[active],
         max_rank=max_rank,
         random=random,
     )
-    directions = np.zeros((len(found.directions), active.size), dtype=np.float32)
-    directions[:, active] = found.directions
-    lasting = _lasting_change(snippets[used][:, :, columns], background[finite_windows(background)][:, :, columns])
-    whole_mean = mean + baseline_ramp(snippets.shape[1])[PAD:-PAD, None] * lasting
-    window = end_taper(len(mean), fade_samples)[:, None] * weights[columns]
+    flat = np.zeros((len(found.directions), active.size), dtype=np.float32)
+    flat[:, active] = found.directions
+    directions = flat.reshape(len(flat), *plain_mean.shape)
+    waveform = average.waveform(noise)
+    fades = end_taper(len(waveform), fade_samples)[:, None] * weights[columns]
     fitted = FittedUnit(
         columns=columns,
-        mean=whole_mean * window,
-        components=(noise.unwhiten(directions.reshape(-1, *mean.shape)) * window).astype(np.float32),
+        mean=waveform * fades,
+        components=(noise.unwhiten(directions) * fades).astype(np.float32),
         noise=noise,
         is_training=aligned.is_clean,
-        end_share=float(np.abs(whole_mean[-1]).max() / np.abs(whole_mean).max()),
+        average=average,
+        end_share=_end_share(waveform),
+        fades=fades,
         alignment=aligned.alignment,
         plain_mean=plain_mean,
-        directions=noise.in_patterns(directions.reshape(-1, *mean.shape)).reshape(directions.shape),
+        directions=noise.in_patterns(directions).reshape(flat.shape),
         gains=found.gains,
         training_gains=found.training_gains,
         screen=aligned.screen,
     )
     return fitted, fitted.encode_aligned(deviations, aligned.offsets, fitted.is_training, is_finite)
+
+
+def _end_share(waveform: NDArray[np.float32]) -> float:
+    """How large a waveform still is on its last sample, against its peak."""
+    return float(np.abs(waveform[-1]).max() / np.abs(waveform).max())
 
 
 def _features(
@@ -214,22 +258,6 @@ def _features(
         some = used[first : first + SNIPPETS_AT_ONCE]
         features[first : first + some.size] = noise.from_patterns(whitened[some]).reshape(some.size, -1)[:, active]
     return features
-
-
-def _lasting_change(snippets: NDArray[np.generic], background: NDArray[np.generic]) -> NDArray[np.float32]:
-    """How much higher the mean ends than it begins, on rows where that is more than slow potentials can do.
-
-    Removing baselines takes a slow after-potential that outlasts the window for a trend, and would make the trough
-    deeper by part of it. What the mean over all spikes shows of it goes back.
-
-    Parameters
-    ----------
-    snippets, background : numpy.ndarray, shape (num_windows, num_samples, num_rows)
-        As read.
-    """
-    change = end_difference(snippets).mean(axis=0)
-    error = end_difference(background).std(axis=0) / np.sqrt(len(snippets))
-    return np.where(np.abs(change) > MIN_LASTING_ERRORS * error, change, 0).astype(np.float32)
 
 
 def _active_features(whitened_mean: NDArray[np.float32]) -> NDArray[np.bool_]:

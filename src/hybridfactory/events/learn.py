@@ -21,7 +21,7 @@ from hybridfactory.recording.side_by_side import side_by_side
 
 __all__ = ["ModelSettings", "RefusedUnit", "Sites", "learn_event_models"]
 
-MAX_TRAINING_SPIKES = 2000
+MAX_TRAINING_SPIKES = 1000
 NUM_BACKGROUND_WINDOWS = 400
 CANDIDATE_RADIUS_UM = 300.0
 MAX_CANDIDATE_ROWS = 64
@@ -302,7 +302,7 @@ def _encode_all(
             batch = queue[first : min(first + BATCH_SIZE, count)]
             which = remaining[owner][encoded[owner] : encoded[owner] + len(batch)]
             encoded[owner] += len(batch)
-            _store(tables[owner], which, learned[owner][1].encode(batch, np.zeros(len(batch), dtype=bool)))
+            _store(tables[owner], which, learned[owner][1].encode(batch))
         waiting[owner] = queue[count:].copy()
 
     slabs = iter_slabs(recording, requests, before=before, after=after, step="reading all spikes", progress=progress)
@@ -312,10 +312,11 @@ def _encode_all(
     for owner, queue in enumerate(waiting):
         if len(queue):
             encode(owner, queue[:0], is_last=True)
-    return [
-        _finish(recording, donor, fitted, table, settings)
-        for (donor, fitted, _), table in zip(learned, tables, strict=True)
-    ]
+    models = []
+    for (donor, fitted, _), (phases, coefficients, clean) in zip(learned, tables, strict=True):
+        averaged, moved = fitted.averaged(coefficients, np.isin(np.arange(len(clean)), donor.training))
+        models.append(_finish(recording, donor, averaged, (phases, moved, clean), settings))
+    return models
 
 
 def _store(table: Encoded, which: NDArray[np.int64], part: Encoded) -> None:

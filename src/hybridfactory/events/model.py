@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfactory.events.alignment import NUM_PHASES, shift
+from hybridfactory.events.alignment import NUM_PHASES, shift_to_phases
 
 __all__ = ["EventModel"]
 
@@ -80,4 +80,4 @@ class EventModel:
         """
         waveforms = np.concatenate([self.mean[None], self.components])[:, :, columns]
         half = NUM_PHASES // 2
-        return np.stack([shift(waveforms, phase / NUM_PHASES) for phase in range(-half, half + 1)])
+        return shift_to_phases(waveforms, range(-half, half + 1))

@@ -108,7 +108,8 @@ class Parameters:
             "a whole number ≥ 1, or 'auto'",
             lambda value: value if value == "auto" else rules.integer("", minimum=1).read(value),
         ),
-        "Components that carry a unit's variability from event to event; `auto` keeps all above the noise.",
+        "Singular vectors that carry a unit's variability from event to event, beside its amplitude, at most; "
+        "`auto` keeps all above the noise.",
         default=6,
     )
     channel_shift: int | None = _parameter(
