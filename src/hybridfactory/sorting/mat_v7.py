@@ -60,6 +60,9 @@ class MatV7:
         self._names = frozenset(name for name, _, _ in stated)
         self._values: dict[str, Any] = {name: found[name] for name in variables if name in found}
 
+    def close(self) -> None:
+        """Nothing is open: all was read at once."""
+
     def _refuse_absurd(self, stated: list[tuple[str, tuple[int, ...], str]]) -> None:
         room = LARGEST_RATIO * self.path.stat().st_size
         for name, shape, _ in stated:
