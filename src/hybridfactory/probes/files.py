@@ -8,6 +8,7 @@ import numpy as np
 
 from hybridfactory.errors import MissingFileError, OutputError, ProbeError
 from hybridfactory.probes.arrays import one_line
+from hybridfactory.probes.npz_file import NpzDamageError, read_npz
 from hybridfactory.probes.presets import custom_probe
 from hybridfactory.probes.probe import Probe
 
@@ -64,11 +65,9 @@ def load_probe(path: str | PathLike[str]) -> Probe:
     if not Path(path).is_file():
         raise MissingFileError(f"probe file {path} does not exist")
     try:
-        # NumPy leaves the file open when it cannot read it, unless it is handed a stream.
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            parts = {key: archive[key] for key in archive.files}
-    except Exception as error:
-        raise ProbeError(f"{path} is not a probe file (.npz), or is damaged: {one_line(error)}") from error
+        parts = read_npz(Path(path))
+    except NpzDamageError as error:
+        raise ProbeError(f"{path} is not a probe file (.npz), or is damaged: {error}") from error
     missing = {"channel_map", "connected", "channel_positions"} - parts.keys()
     if missing:
         raise ProbeError(f"{path} is not a probe file: it lacks {', '.join(sorted(missing))}")

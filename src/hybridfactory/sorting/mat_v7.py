@@ -52,7 +52,7 @@ class MatV7:
                 f"{path}: is cut short: it has a MATLAB v7.3 heading and nothing more; copy it again"
             ) from error
         except DAMAGE as error:
-            reason = " ".join(str(error).split())
+            reason = " ".join(str(error).split()) or type(error).__name__
             raise SortingError(
                 f"{path}: not a MATLAB file, damaged or cut short ({reason}); "
                 "copy it again or save it from MATLAB again"
