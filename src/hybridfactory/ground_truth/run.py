@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from hybridfactory.errors import MissingFileError, RecordingError
 from hybridfactory.ground_truth.manifest import Manifest, read_manifest
+from hybridfactory.ground_truth.run_tables import read_events, read_units
 from hybridfactory.probes import Probe, load_probe
 from hybridfactory.recording.flat import FlatRecording
 
 __all__ = ["HybridRun", "load"]
-
-GENERATE_AGAIN = "run 'hybridfactory generate' again"
-
 
 def load(output_directory: str | PathLike[str]) -> "HybridRun":
     """Open the output folder of a finished run.
@@ -74,6 +72,26 @@ class HybridRun:
         """Hz."""
         return float(self.manifest.content["recording"]["sampling_frequency"])
 
+    def reset(self, *, progress: ProgressCallback = no_progress) -> None:
+        """Take the run's changes back: its hybrid files equal the sources again, byte for byte.
+
+        The truth stays, and so does `recording`, which needs no file; `hybridfactory.write` makes the hybrid again.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with (step, done, total) as the work goes on.
+
+        Raises
+        ------
+        HybridFactoryError
+            If a file is missing, or holds what is neither the run's nor the source's. Nothing is changed then.
+        """
+        content = take_back(self.output_directory, progress=progress).content
+        self.manifest.content.clear()
+        self.manifest.content.update(content)
+        self.__dict__.pop("written_recording", None)
+
     @property
     def source_recording(self) -> FlatRecording:
         """The untouched source on its timeline, all rows.
@@ -85,18 +103,8 @@ class HybridRun:
         RecordingError
             If a source file was changed after the run.
         """
-        self._check_sources(GENERATE_AGAIN)
+        check_sources(self.manifest, GENERATE_AGAIN)
         return self.manifest.recording_in(self.manifest.source_paths)
-
-    def _check_sources(self, otherwise: str) -> None:
-        for path, source in zip(self.manifest.source_paths, self.manifest.content["sources"], strict=True):
-            if not path.is_file():
-                raise MissingFileError(f"source file {path} is gone: put it back, or {otherwise}")
-            if (path.stat().st_size, path.stat().st_mtime_ns) != (source["size"], source["mtime_ns"]):
-                raise RecordingError(
-                    f"source file {path} was changed after the run, which no longer holds for it: put the original "
-                    f"back, or {otherwise}"
-                )
 
     @cached_property
     def recording(self) -> Any:
@@ -115,7 +123,7 @@ class HybridRun:
 
         content = self.manifest.content
         advice = "use written_recording, which reads the hybrid file" if self.manifest.is_written else GENERATE_AGAIN
-        self._check_sources(advice)
+        check_sources(self.manifest, advice)
         recording = HybridRecording(
             files=[(item["path"], item["start_sample"], item["num_samples"]) for item in content["sources"]],
             dtype=content["recording"]["dtype"],
@@ -203,9 +211,9 @@ class HybridRun:
     @cached_property
     def artificial_units(self) -> pd.DataFrame:
         """One row per injected event; see docs/outputs.md."""
-        return pd.read_csv(self.manifest.paths.artificial_units)
+        return read_events(self.manifest.paths.artificial_units)
 
     @cached_property
     def units(self) -> pd.DataFrame:
         """One row per donor unit, injected or not."""
-        return pd.read_csv(self.manifest.paths.units)
+        return read_units(self.manifest.paths.units)

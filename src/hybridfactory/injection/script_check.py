@@ -67,7 +67,7 @@ def _fault_of_events(arrays: Mapping[str, NDArray[Any]]) -> str | None:
         return "units name units that are not there"
     if not _within(arrays["phases"], 0, NUM_PHASES):
         return "phases are damaged"
-    if not _within(samples, 0, 2**62) or np.any(np.diff(samples) < 0):
+    if not _within(samples, -LARGEST, 2**62) or np.any(np.diff(samples) < 0):
         return "samples do not ascend"
     lasts = arrays["weights"].size - arrays["num_waveforms"][units]
     if np.any(starts < 0) or np.any(starts > lasts):
