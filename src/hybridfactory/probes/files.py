@@ -39,7 +39,7 @@ def save_probe(probe: Probe, path: str | PathLike[str]) -> None:
         parts["shank_ids"] = np.array(probe.shank_ids, dtype=np.str_)
     try:
         with Path(path).open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **parts)
+            np.savez(stream, **parts)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}") from error
 
