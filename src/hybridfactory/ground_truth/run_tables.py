@@ -8,7 +8,7 @@ import pandas as pd
 
 from hybridfactory.errors import OutputError
 
-__all__ = ["read_annotations", "read_events", "read_refusals", "read_units"]
+__all__ = ["check_together", "read_annotations", "read_events", "read_refusals", "read_units"]
 
 AGAIN = "run 'hybridfactory generate' again"
 MOST = 2**53
@@ -54,6 +54,24 @@ def read_units(path: Path) -> pd.DataFrame:
     if table["true_unit"].duplicated().any() or injected["new_unit"].duplicated().any():
         raise _damaged(path, "it lists a unit twice")
     return table
+
+
+def check_together(events: pd.DataFrame, units: pd.DataFrame, path: Path) -> None:
+    """Check that the table of events has the events that the table of units counts.
+
+    Raises
+    ------
+    OutputError
+        They contradict each other; names the table of events.
+    """
+    injected = units[units["status"] == "injected"].set_index("new_unit")
+    counts = events["new_unit"].value_counts().reindex(injected.index, fill_value=0)
+    same = len(events) == injected["events"].sum() and bool((counts == injected["events"]).all())
+    for column in ("true_unit", "center_channel") if same else ():
+        stated = injected[column].reindex(events["new_unit"]).to_numpy(dtype=np.float64)
+        same = same and np.array_equal(stated, events[column].to_numpy(dtype=np.float64))
+    if not same:
+        raise _damaged(path, "it does not fit the table of units")
 
 
 def read_annotations(path: Path) -> pd.DataFrame:

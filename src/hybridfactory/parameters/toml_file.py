@@ -42,8 +42,9 @@ def read_toml_file(path: Path) -> Parameters:
         table = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ParameterError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ParameterError(f"{path}: not valid TOML: {error}") from error
+    except (ValueError, RecursionError) as error:
+        # TOMLDecodeError, numbers of more digits than Python reads, and brackets in brackets without end.
+        raise ParameterError(f"{path}: not valid TOML: {error}; correct it") from error
     except OSError as error:
         raise ParameterError(f"{path} cannot be read: {error.strerror}") from error
     folder = path.absolute().parent

@@ -17,7 +17,7 @@ ASSIGNMENT = re.compile(
 )
 COMMENT = re.compile(r"('(?:[^'\n]|'')*')|(?:%|\.\.\.)[^\n]*")
 QUOTED = re.compile(r"'((?:[^'\n]|'')*)'")
-RANGE = re.compile(r"(\d+)(?::(-?\d+))?(?::(\d+))?")
+RANGE = re.compile(r"(\d{1,9})(?::(-?\d{1,9}))?(?::(\d{1,9}))?")
 
 
 @dataclass(frozen=True)
