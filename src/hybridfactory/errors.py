@@ -19,6 +19,7 @@ __all__ = [
     "RecordingError",
     "SorterError",
     "SortingError",
+    "printable",
     "printable_line",
 ]
 
@@ -28,10 +29,15 @@ KEPT_AT_END = 400  # what to do stands there
 
 def printable_line(text: str) -> str:
     """Put a text on one line that is not too long, its control characters spelt out."""
-    line = "".join(map(_printable, text)).strip()
+    line = printable(text).strip()
     if len(line) <= LONGEST_LINE:
         return line
     return f"{line[: LONGEST_LINE - KEPT_AT_END]} … {line[-KEPT_AT_END:]}"
+
+
+def printable(text: str) -> str:
+    """Spell out control characters, and turn line breaks and tabs into spaces."""
+    return "".join(map(_printable, text))
 
 
 def _printable(character: str) -> str:

@@ -4,7 +4,11 @@ import os
 import select
 import sys
 
-__all__ = ["never_fail_on_encoding", "redirect_abandoned_streams"]
+import click
+
+from hybridfactory.errors import printable
+
+__all__ = ["never_fail_on_encoding", "redirect_abandoned_streams", "say"]
 
 
 def never_fail_on_encoding() -> None:
@@ -13,6 +17,11 @@ def never_fail_on_encoding() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def say(text: str = "", *, err: bool = False) -> None:
+    """Print text that may quote what files hold: control characters, which a terminal would obey, are spelt out."""
+    click.echo("\n".join(map(printable, text.split("\n"))), err=err)
 
 
 def redirect_abandoned_streams() -> bool:
