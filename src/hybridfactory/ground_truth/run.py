@@ -10,13 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hybridfactory.errors import MissingFileError, RecordingError
+from hybridfactory.errors import MissingFileError
 from hybridfactory.ground_truth.manifest import Manifest, read_manifest
-from hybridfactory.ground_truth.run_tables import read_events, read_units
+from hybridfactory.ground_truth.resetting import GENERATE_AGAIN, check_sources, take_back
+from hybridfactory.ground_truth.run_tables import check_together, read_events, read_units
 from hybridfactory.probes import Probe, load_probe
+from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
 
 __all__ = ["HybridRun", "load"]
+
 
 def load(output_directory: str | PathLike[str]) -> "HybridRun":
     """Open the output folder of a finished run.
@@ -211,7 +214,10 @@ class HybridRun:
     @cached_property
     def artificial_units(self) -> pd.DataFrame:
         """One row per injected event; see docs/outputs.md."""
-        return read_events(self.manifest.paths.artificial_units)
+        path = self.manifest.paths.artificial_units
+        events = read_events(path)
+        check_together(events, self.units, path)
+        return events
 
     @cached_property
     def units(self) -> pd.DataFrame:
