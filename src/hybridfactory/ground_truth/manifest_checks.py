@@ -13,6 +13,7 @@ Check = Callable[[Any], bool]
 
 MAX_SAMPLE = 2**62
 MAX_ROWS = 2**24
+MAX_WINDOW = 2**16
 
 
 def _is_text(value: Any) -> bool:
@@ -69,10 +70,43 @@ def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
 
 
+def _is_rank(value: Any) -> bool:
+    return value == "auto" or _is_count(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+def _is_string(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_window(value: Any) -> bool:
+    return _is_count(value) and 0 < value <= MAX_WINDOW
+
+
 _RECORDING = _has(dtype=_is_dtype, num_rows=_is_rows, sampling_frequency=_is_rate)
 _SOURCE = _has(path=_is_text, start_sample=_is_whole, num_samples=_is_count, size=_is_count, mtime_ns=_is_whole)
 _TARGET = _has(name=_is_name, size=_or_null(_is_count), mtime_ns=_or_null(_is_whole))
-_UNIT = _has(donor_label=_is_whole, injected_label=_or_null(_is_whole))
+_UNIT = _has(donor_label=_is_whole, injected_label=_or_null(_is_whole), reason=_is_string)
+_PARAMETERS = _has(
+    data_directory=_is_text,
+    output_type=_or_null(_is_text),
+    label_base=lambda value: value in (0, 1),
+    samples_before=_is_window,
+    samples_after=_is_window,
+    event_model=_is_text,
+    num_singular_values=_is_rank,
+)
+_SCORE = _has(
+    donor_label=_is_whole,
+    auc=_or_null(_is_number),
+    interval=_or_null(lambda value: _list_of(_is_number)(value) and len(value) == 2),
+    classifier=_or_null(_is_string),
+    hint=_or_null(_is_string),
+    reason=_or_null(_is_string),
+)
 _RESET = _has(is_complete=lambda value: isinstance(value, bool), files=_list_of(_TARGET))
 
 REQUIRED: Mapping[str, Check] = {
@@ -84,7 +118,7 @@ REQUIRED: Mapping[str, Check] = {
     "files": _list_of(_is_name),
 }
 OPTIONAL: Mapping[str, Check] = {
-    "parameters": _is_object,
+    "parameters": _PARAMETERS,
     "units": _list_of(_UNIT),
     "warnings": _list_of(lambda value: isinstance(value, str)),
     "checksums": _is_object,
@@ -92,7 +126,9 @@ OPTIONAL: Mapping[str, Check] = {
     "reset": _or_null(_RESET),
     "written": _or_null(_is_text),
     "versions": _is_object,
-    "realism": _or_null(_is_object),
+    "realism": _or_null(_has(units=_list_of(_SCORE))),
+    "num_clipped_samples": _or_null(_is_count),
+    "created": _is_text,
 }
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hybridfactory.errors import MissingFileError
 from hybridfactory.ground_truth.manifest import Manifest, read_manifest
 from hybridfactory.ground_truth.resetting import GENERATE_AGAIN, check_sources, take_back
-from hybridfactory.ground_truth.run_tables import check_together, read_events, read_units
+from hybridfactory.ground_truth.run_tables import check_rows, check_together, read_events, read_units
 from hybridfactory.probes import Probe, load_probe
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
@@ -222,4 +222,7 @@ class HybridRun:
     @cached_property
     def units(self) -> pd.DataFrame:
         """One row per donor unit, injected or not."""
-        return read_units(self.manifest.paths.units)
+        path = self.manifest.paths.units
+        units = read_units(path)
+        check_rows(units, self.probe.connected_rows, path)
+        return units

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hybridfactory.errors import OutputError
 
-__all__ = ["check_together", "read_annotations", "read_events", "read_refusals", "read_units"]
+__all__ = ["check_rows", "check_together", "read_annotations", "read_events", "read_refusals", "read_units"]
 
 AGAIN = "run 'hybridfactory generate' again"
 MOST = 2**53
@@ -36,7 +37,10 @@ def read_events(path: Path) -> pd.DataFrame:
     OutputError
         The table is damaged.
     """
-    return _checked(path, EVENTS)
+    table = _checked(path, EVENTS)
+    if np.any(np.diff(table["timestep"].to_numpy()) < 0):
+        raise _damaged(path, "its events are not in order of time")
+    return table
 
 
 def read_units(path: Path) -> pd.DataFrame:
@@ -56,6 +60,19 @@ def read_units(path: Path) -> pd.DataFrame:
     return table
 
 
+def check_rows(units: pd.DataFrame, rows: NDArray[np.int64], path: Path) -> None:
+    """Check that every unit lies on one of the probe's connected rows.
+
+    Raises
+    ------
+    OutputError
+    """
+    for name in ("donor_channel", "center_channel"):
+        strangers = units[name][~units[name].isin(rows)].dropna()
+        if not strangers.empty:
+            raise _damaged(path, f"{name} names row {strangers.iloc[0]:.0f}, which the probe has not")
+
+
 def check_together(events: pd.DataFrame, units: pd.DataFrame, path: Path) -> None:
     """Check that the table of events has the events that the table of units counts.
 
@@ -71,7 +88,7 @@ def check_together(events: pd.DataFrame, units: pd.DataFrame, path: Path) -> Non
         stated = injected[column].reindex(events["new_unit"]).to_numpy(dtype=np.float64)
         same = same and np.array_equal(stated, events[column].to_numpy(dtype=np.float64))
     if not same:
-        raise _damaged(path, "it does not fit the table of units")
+        raise _damaged(path, "it and the table of units do not fit together")
 
 
 def read_annotations(path: Path) -> pd.DataFrame:

@@ -52,7 +52,7 @@ def read_firings(path: Path, found: list[FoundSorting], sampling_frequency: floa
     largest = firings.max(initial=0)
     if not largest < LARGEST or firings.min() < 0 or np.any(firings != np.floor(firings)):
         raise OutputError(
-            f"{path}: holds numbers that are not whole, below 0 or too large; make the ground truth again"
+            f"{path}: holds numbers that are not whole or below 0, or are too large; make the ground truth again"
         )
     rows, samples, stated = firings.astype(np.int64)
     rates = [sorting.sampling_frequency for sorting in found if sorting.sampling_frequency is not None]
