@@ -102,7 +102,7 @@ def _holds_foreign_manifest(folder: Path) -> bool:
         return False
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return True
     return not (isinstance(content, dict) and content.get("format") == "hybridfactory run")
 

@@ -1,11 +1,9 @@
 """Which bytes of the hybrid a run wrote, with a checksum of each range: to take them back, and to check them."""
 
 import os
-import zipfile
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfactory.errors import OutputError
+from hybridfactory.probes.npz_file import NpzDamageError, read_npz
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
 from hybridfactory.recording.side_by_side import side_by_side
@@ -26,9 +25,6 @@ MAX_RANGE_SAMPLES = 2048
 """Longest range with a checksum of its own. Part of the format's meaning, and not of how the work is cut."""
 
 RANGES_PER_TASK = 64
-
-UNREADABLE = (ValueError, KeyError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
-"""What NumPy and the libraries below it say to a damaged archive."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,9 +171,9 @@ def load_journal(path: Path, recording: FlatRecording) -> Journal:
     """
     damaged = OutputError(f"{path} is damaged: what the run wrote cannot be told; run 'hybridfactory generate' again")
     try:
-        with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as archive:
-            starts, lengths, checksums = (archive[name] for name in ("starts", "lengths", "checksums"))
-    except UNREADABLE as error:
+        arrays = read_npz(path)
+        starts, lengths, checksums = (arrays[name] for name in ("starts", "lengths", "checksums"))
+    except (NpzDamageError, KeyError) as error:
         raise damaged from error
     sound = starts.dtype == lengths.dtype == np.int64 and checksums.dtype == np.uint32
     if not sound or starts.ndim != 1 or not starts.shape == lengths.shape == checksums.shape:

@@ -115,5 +115,5 @@ class MatProcess:
         elif code < 0:
             reason = f"reading it ends in signal {-code}"
         else:
-            reason = "it asks for more memory than a file of its size needs"
+            reason = "what reads it gives up"
         return SortingError(f"{self.path}: is damaged ({reason}); {AGAIN}")

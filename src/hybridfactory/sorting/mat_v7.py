@@ -19,7 +19,12 @@ __all__ = ["MatV7"]
 LARGEST_RATIO = 1100
 
 DAMAGE = (
+    AssertionError,
+    AttributeError,
+    NameError,
+    NotImplementedError,
     OSError,
+    RuntimeError,
     ValueError,
     TypeError,
     KeyError,
