@@ -26,6 +26,7 @@ BEHIND["errors"] = set()
 BEHIND["demo"] = BEHIND["pipeline"] | {"pipeline"}
 BEHIND["cli"] |= {"demo"}
 BEHIND["io"] = {"recording"}
+BEHIND["data"] = {"ground_truth"}
 BEHIND["__main__"] = {"cli"}
 EVERYWHERE = {"errors", "progress", "_version"}
 FRONT_DOOR = "hybridfactory"
