@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hybridfactory.pipeline.plot import PlotResult, plot
     from hybridfactory.pipeline.realism import RealismResult, score_realism
     from hybridfactory.pipeline.reset import ResetResult, reset
+    from hybridfactory.pipeline.units import UnitSurvey, survey_units
     from hybridfactory.pipeline.validate import validate
     from hybridfactory.pipeline.verify import VerifyResult, verify
     from hybridfactory.pipeline.write import WriteResult, write
@@ -27,6 +28,7 @@ __all__ = [
     "RealismResult",
     "ResetResult",
     "SorterResult",
+    "UnitSurvey",
     "ValidationResult",
     "VerifyResult",
     "WriteResult",
@@ -37,6 +39,7 @@ __all__ = [
     "plot",
     "reset",
     "score_realism",
+    "survey_units",
     "validate",
     "verify",
     "write",
@@ -51,6 +54,7 @@ _HOMES = {
     "RealismResult": "hybridfactory.pipeline.realism",
     "ResetResult": "hybridfactory.pipeline.reset",
     "SorterResult": "hybridfactory.validation.result",
+    "UnitSurvey": "hybridfactory.pipeline.units",
     "ValidationResult": "hybridfactory.validation.result",
     "VerifyResult": "hybridfactory.pipeline.verify",
     "WriteResult": "hybridfactory.pipeline.write",
@@ -60,6 +64,7 @@ _HOMES = {
     "plot": "hybridfactory.pipeline.plot",
     "reset": "hybridfactory.pipeline.reset",
     "score_realism": "hybridfactory.pipeline.realism",
+    "survey_units": "hybridfactory.pipeline.units",
     "validate": "hybridfactory.pipeline.validate",
     "verify": "hybridfactory.pipeline.verify",
     "write": "hybridfactory.pipeline.write",

@@ -10,12 +10,13 @@ __all__ = ["LIMITS", "judged", "ranked"]
 
 MIN_SPIKES = 100
 MIN_SNR = 4.0
-MAX_ISI_RATIO = 0.2
+MAX_ISI_RATIO = 0.1
 MIN_COUNTED_VIOLATIONS = 3
 MIN_PRESENCE = 0.8
 MAX_CUTOFF = 0.2
 MAX_DRIFT_UM = 30.0
 MIN_ISOLATION = 0.2
+MIN_CLEAN = 0.5
 UNWANTED = ("noise", "mua", "artifact")
 
 LIMITS = (
@@ -30,6 +31,7 @@ LIMITS = (
     ("amplitude cutoff", f"at most {MAX_CUTOFF:g}", "the small spikes are missing, so events would be too alike"),
     ("drift", f"at most {MAX_DRIFT_UM:g} µm", "a few components do not describe a unit that wanders so far"),
     ("isolation", f"at least {MIN_ISOLATION:g}", "it may be a part of a neighbour, or hold some of its spikes"),
+    ("clean", f"at least {MIN_CLEAN:g}", "most of its spikes collide with others, or are of others"),
     ("label", "not noise, mua or artifact", "somebody, or the sorter, has looked at it"),
     ("moves", "at least 1", "otherwise there is nowhere to inject it"),
     ("event model", "can be made", "see `generate`: 30 clean spikes, and a mean that stands out"),
@@ -40,7 +42,7 @@ ENOUGH_SPIKES = 300
 ENOUGH_CLEAN = 0.7
 LITTLE_LEFT = 0.05
 MUCH_LEFT = 0.15
-FEW_VIOLATIONS = 0.1
+FEW_VIOLATIONS = 0.05
 LITTLE_DRIFT_UM = 10.0
 HALF_SNR = 5.0
 
@@ -93,6 +95,8 @@ def _refusals(candidate: Candidate) -> list[str]:
         found.append(f"drifts {measures.drift_um:.0f} µm")
     if measures.isolation < MIN_ISOLATION:
         found.append(f"isolation {measures.isolation:.2f}")
+    if measures.clean_share < MIN_CLEAN:
+        found.append(f"{measures.clean_share:.0%} clean spikes")
     if candidate.num_moves == 0:
         found.append("no place to move to")
     return found
@@ -108,7 +112,7 @@ def _expected_realism(measures: Measures) -> str:
         measures.isi_violations_ratio > FEW_VIOLATIONS and measures.num_isi_violations >= MIN_COUNTED_VIOLATIONS,
         measures.drift_um > LITTLE_DRIFT_UM,
     ]
-    return CLASSES[min(sum(against), 2)]
+    return ("good", "fair", "fair", "poor")[min(sum(against), 3)]
 
 
 def _quality(measures: Measures) -> float:

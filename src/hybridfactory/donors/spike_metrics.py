@@ -87,15 +87,19 @@ def isolation(spikes: NDArray[np.float32], owners: NDArray[np.int64], label: int
         Unit of each.
     label : int
     """
+    from scipy.linalg import eigh  # noqa: PLC0415
     from spikeinterface.metrics.quality.pca_metrics import simplified_silhouette_score  # noqa: PLC0415
 
     if (owners == label).all():
         return 1.0
-    flat = spikes.reshape(len(spikes), -1)
+    # Every other sample says nearly as much, in an eighth of the time.
+    flat = spikes[:, ::2].reshape(len(spikes), -1)
     centred = flat - flat.mean(axis=0)
     # The few strongest directions of a covariance: of all spikes around, so that they tell units apart.
-    _, directions = np.linalg.eigh((centred.T @ centred).astype(np.float64))
-    features = centred @ directions[:, -NUM_FEATURES:]
+    last = flat.shape[1] - 1
+    strongest = [max(last - NUM_FEATURES + 1, 0), last]
+    _, directions = eigh((centred.T @ centred).astype(np.float64), subset_by_index=strongest)
+    features = centred @ directions
     return float(simplified_silhouette_score(features, owners, label))
 
 

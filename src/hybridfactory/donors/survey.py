@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from hybridfactory.donors.candidate import Candidate, Measures
 from hybridfactory.donors.judgement import judged, ranked
@@ -17,11 +18,12 @@ from hybridfactory.events.snippets import SnippetRequest, read_snippets, remove_
 from hybridfactory.plan.placement import ProbeSites, valid_moves
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
+from hybridfactory.recording.side_by_side import side_by_side
 
 __all__ = ["survey_candidates"]
 
-NUM_SPIKES = 400
-NUM_SPIKES_OF_NEIGHBOUR = 150
+NUM_SPIKES = 300
+NUM_SPIKES_OF_NEIGHBOUR = 100
 NUM_NEIGHBOURS = 5
 NUM_ROWS = 10
 NEIGHBOUR_RADIUS_UM = 100.0
@@ -51,7 +53,7 @@ def survey_candidates(
 ) -> list[Candidate]:
     """Measure and judge every unit as a donor.
 
-    Of each unit up to 400 spikes are looked at, evenly spread over the recording and read in file order, so that the
+    Of each unit up to 300 spikes are looked at, evenly spread over the recording and read in file order, so that the
     time it takes does not grow with the recording. From them the program's own event model is made: it tells
     footprint, main row, SNR, and whether there would be a model at all.
 
@@ -145,10 +147,12 @@ def _closer_looks(
     for group in _groups(looks, (before + 1 + after) * recording.dtype.itemsize):
         requests = [look.request for look in group]
         pieces = read_snippets(recording, requests, before=before, after=after, step="reading neighbours' spikes")
-        for look, snippets in zip(group, pieces, strict=True):
-            yield look.model.label, _measure_closely(look, remove_baseline(snippets))
-            done += 1
-            progress("measuring isolation", done, len(looks))
+        # One BLAS thread each, so that sums are made in one order whatever the machine.
+        with threadpool_limits(1), side_by_side(_measure_closely, zip(group, pieces, strict=True)) as outcomes:
+            for look, outcome in zip(group, outcomes, strict=True):
+                yield look.model.label, outcome
+                done += 1
+                progress("measuring isolation", done, len(looks))
 
 
 def _groups(looks: Sequence[_Look], bytes_per_row: int) -> Iterator[list[_Look]]:
@@ -200,7 +204,8 @@ def _look(
     )
 
 
-def _measure_closely(look: _Look, spikes: NDArray[np.float32]) -> dict[str, float]:
+def _measure_closely(task: tuple[_Look, NDArray[np.generic]]) -> dict[str, float]:
+    look, spikes = task[0], remove_baseline(task[1])
     is_finite = np.isfinite(spikes).all(axis=(1, 2))
     spikes, owners = spikes[is_finite], look.owners[is_finite]
     own = spikes[owners == look.model.label]
