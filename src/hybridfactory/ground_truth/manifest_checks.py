@@ -116,10 +116,10 @@ REQUIRED: Mapping[str, Check] = {
     "sources": lambda value: _list_of(_SOURCE)(value) and len(value) > 0,
     "targets": _list_of(_TARGET),
     "files": _list_of(_is_name),
-}
-OPTIONAL: Mapping[str, Check] = {
     "parameters": _PARAMETERS,
     "units": _list_of(_UNIT),
+}
+OPTIONAL: Mapping[str, Check] = {
     "warnings": _list_of(lambda value: isinstance(value, str)),
     "checksums": _is_object,
     "derived": _list_of(is_inside),

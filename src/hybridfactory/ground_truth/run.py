@@ -41,7 +41,7 @@ def load(output_directory: str | PathLike[str]) -> "HybridRun":
     """
     folder = Path(output_directory).expanduser().resolve()
     if not folder.is_dir():
-        raise MissingFileError(f"{folder} does not exist or is not a folder")
+        raise MissingFileError(f"{folder} does not exist or is not a folder: give the output folder of a run")
     manifest = read_manifest(folder)
     for path in manifest.paths.truth_files:
         if not path.is_file():

@@ -297,7 +297,7 @@ def _resolve(name: str, value: str | PathLike[str], folder: Path) -> Path:
     try:
         return in_folder(value, folder)
     except RuntimeError as error:
-        raise ParameterError(f"{name}: {error}, in {rules.shown(str(value))}") from error
+        raise ParameterError(f"{name}: no such home folder as in {rules.shown(str(value))}: correct it") from error
 
 
 def _by_known_name(mapping: Mapping[str, object]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hybridfactory.errors import HybridFactoryError, ParameterError
-from hybridfactory.parameters.names import ALIASES, nearest_name
+from hybridfactory.parameters.names import ALIASES, did_you_mean, nearest_name
 from hybridfactory.parameters.parameters import Parameters
 from hybridfactory.parameters.paths import in_folder
 from hybridfactory.probes import Probe, custom_probe, eMouse, neuropixels3a, read_probeinterface_json
@@ -65,7 +65,7 @@ def _read_probe(value: object, folder: Path, num_rows: Any) -> Probe:
     if not isinstance(value, Mapping):
         raise ParameterError(
             f"must be one of {', '.join(map(repr, _PRESETS))}, a probeinterface .json file, or a table of "
-            f"{', '.join(_ARRAYS)}; got {value!r}"
+            f"{', '.join(_ARRAYS)}; got {value!r}{did_you_mean(value, _PRESETS)}"
         )
     if "file" in value:
         return _read_probe_file(value, folder, num_rows)
@@ -74,7 +74,7 @@ def _read_probe(value: object, folder: Path, num_rows: Any) -> Probe:
             raise ParameterError(f"unknown entry {key!r}; did you mean {nearest_name(key, _PROBE_KEYS)!r}?")
     missing = [key for key in _ARRAYS if key not in value]
     if missing:
-        raise ParameterError(f"the table lacks {', '.join(missing)}")
+        raise ParameterError(f"the table lacks {', '.join(missing)}: give them")
     return custom_probe(**value)
 
 

@@ -20,7 +20,9 @@ def _read_array(value: object, part: str) -> NDArray[Any]:
     try:
         return np.array(value)
     except (ValueError, TypeError) as error:
-        raise ProbeError(f"{part} is not a regular array: {one_line(error)}") from error
+        raise ProbeError(
+            f"{part} is not a regular array ({one_line(error)}): give one value, or one pair, per channel"
+        ) from error
 
 
 def _read_vector(value: object, part: str) -> NDArray[Any]:

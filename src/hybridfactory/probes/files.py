@@ -63,11 +63,13 @@ def load_probe(path: str | PathLike[str]) -> Probe:
         If it is no probe file, or is damaged.
     """
     if not Path(path).is_file():
-        raise MissingFileError(f"probe file {path} does not exist")
+        raise MissingFileError(f"probe file {path} does not exist: correct the path")
     try:
         parts = read_npz(Path(path))
     except NpzDamageError as error:
-        raise ProbeError(f"{path} is not a probe file (.npz), or is damaged: {error}") from error
+        raise ProbeError(
+            f"{path} is not a probe file (.npz), or is damaged ({error}): give another, or make it again"
+        ) from error
     missing = {"channel_map", "connected", "channel_positions"} - parts.keys()
     if missing:
         raise ProbeError(f"{path} is not a probe file: it lacks {', '.join(sorted(missing))}")
@@ -104,13 +106,15 @@ def read_probeinterface_json(path: str | PathLike[str], num_rows: int | None = N
         If it is no probeinterface file, or its probe does not serve.
     """
     if not Path(path).is_file():
-        raise MissingFileError(f"probe file {path} does not exist")
+        raise MissingFileError(f"probe file {path} does not exist: correct the path")
     import probeinterface  # noqa: PLC0415
 
     try:
         group = probeinterface.read_probeinterface(path)
     except Exception as error:
-        raise ProbeError(f"{path} is not a probeinterface JSON file: {one_line(error)}") from error
+        raise ProbeError(
+            f"{path} is not a probeinterface JSON file ({one_line(error)}): give one that probeinterface reads"
+        ) from error
     try:
         return Probe.from_probeinterface(group, num_rows)
     except ProbeError as error:
