@@ -3,12 +3,13 @@
 import os
 import select
 import sys
+from pathlib import Path
 
 import click
 
 from hybridfactory.errors import printable
 
-__all__ = ["never_fail_on_encoding", "redirect_abandoned_streams", "say"]
+__all__ = ["never_fail_on_encoding", "redirect_abandoned_streams", "say", "seen_from_here"]
 
 
 def never_fail_on_encoding() -> None:
@@ -22,6 +23,12 @@ def never_fail_on_encoding() -> None:
 def say(text: str = "", *, err: bool = False) -> None:
     """Print text that may quote what files hold: control characters, which a terminal would obey, are spelt out."""
     click.echo("\n".join(map(printable, text.split("\n"))), err=err)
+
+
+def seen_from_here(path: Path) -> Path:
+    """Name a path from the current folder if it lies there, as one would type it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path != here and path.is_relative_to(here) else path
 
 
 def redirect_abandoned_streams() -> bool:

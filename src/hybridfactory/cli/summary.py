@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hybridfactory.cli.streams import say
+from hybridfactory.cli.streams import say, seen_from_here
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,13 +50,14 @@ def print_summary(result: "GenerateResult") -> None:
     _print_remarks(result)
     if result.num_clipped_samples:
         say(f"Clipped samples (at the limit of the data type): {result.num_clipped_samples}\n")
-    say(f"Written to {result.output_directory}:")
+    folder = seen_from_here(result.output_directory)
+    say(f"Written to {folder}:")
     for path in result.recording_paths:
         say(f"  {_relative(path, result.output_directory)}  (the hybrid recording)")
     for path in result.truth_paths:
         say(f"  {_relative(path, result.output_directory)}")
     ending = NEXT_STEPS if result.recording_paths else NOT_WRITTEN
-    say("\n" + ending.format(folder=result.output_directory))
+    say("\n" + ending.format(folder=folder))
 
 
 def _unit_table(units: "tuple[PlannedUnit, ...]") -> "Table":

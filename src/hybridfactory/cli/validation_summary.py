@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hybridfactory.cli.streams import say
+from hybridfactory.cli.streams import say, seen_from_here
 from hybridfactory.errors import printable
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ def print_validation(result: "ValidationResult") -> None:
             say(f"  {note}")
     if result.notes:
         say("\n".join(["\nRemarks:", *(f"  {note}" for note in result.notes)]))
-    say(f"\nWritten to {result.output_directory}")
+    say(f"\nWritten to {seen_from_here(result.output_directory)}")
     page = result.output_directory / "report.html"
     if page.is_file():
-        say(f"Open in a browser: {page}")
+        say(f"Open in a browser: {seen_from_here(page)}")
 
 
 def _print_table(table: "Table") -> None:
