@@ -179,7 +179,8 @@ class Parameters:
     )
     raw_source_rows: int | None = _parameter(
         rules.or_none(rules.integer("a whole number of rows ≥ 1", minimum=1)),
-        "Rows (saved channels) of the raw file. Default: as the .meta file says, or as many as the probe lists.",
+        "Rows (saved channels) of the raw file. Default: as the .meta file says, else as the sorting says, else as "
+        "many as the probe lists.",
         default=None,
         unit="rows",
     )
