@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from hybridfactory.errors import MissingFileError
 from hybridfactory.ground_truth.manifest import Manifest, read_manifest
+from hybridfactory.ground_truth.paths import MANIFEST_NAME
 from hybridfactory.ground_truth.resetting import GENERATE_AGAIN, check_sources, take_back
 from hybridfactory.ground_truth.run_tables import check_rows, check_together, read_events, read_units
+from hybridfactory.injection.publishing import STAGING_NAME
 from hybridfactory.probes import Probe, load_probe
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
@@ -42,6 +44,11 @@ def load(output_directory: str | PathLike[str]) -> "HybridRun":
     folder = Path(output_directory).expanduser().resolve()
     if not folder.is_dir():
         raise MissingFileError(f"{folder} does not exist or is not a folder: give the output folder of a run")
+    if (folder / STAGING_NAME).is_dir() and not (folder / MANIFEST_NAME).exists():
+        raise MissingFileError(
+            f"{folder}: a run was stopped while it put its files there, or is still doing so; run the same command "
+            "again ('hybridfactory generate' or 'hybridfactory write'), which puts it in order"
+        )
     manifest = read_manifest(folder)
     for path in manifest.paths.truth_files:
         if not path.is_file():

@@ -13,9 +13,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfactory.errors import SortingError
+from hybridfactory.errors import HybridFactoryError, SortingError
 from hybridfactory.ground_truth.paths import RunPaths
-from hybridfactory.ground_truth.witness import look_at
+from hybridfactory.ground_truth.witness import look_at, refuse_changes
 from hybridfactory.injection.staging import staging_folder
 from hybridfactory.parameters import Parameters, load_parameters
 from hybridfactory.pipeline.job import Job
@@ -125,7 +125,12 @@ def generate(
     with staging_folder(settled.output_directory, tell=notes.append) as staging:
         job = Job(settled, source, sorting, witnesses, staging, write, verify, progress)
         job.check_outputs()
-        plan, num_clipped = job.run(warnings)
+        try:
+            plan, num_clipped = job.run(warnings)
+        except HybridFactoryError:
+            # A source that changes on the way can look like anything; it is then the reason.
+            refuse_changes(witnesses)
+            raise
     final = RunPaths(settled.output_directory, cast(str, settled.session_name))
     return GenerateResult(
         parameters=settled,

@@ -19,10 +19,10 @@ from hybridfactory.ground_truth.tables import fill_in_clipped
 from hybridfactory.ground_truth.witness import look_at, refuse_changes
 from hybridfactory.injection.copying import IN_ONE_PASS, ONE_PASS_SHARE, OVER_COPY, copy_file
 from hybridfactory.injection.journal import save_journal, write_journal
-from hybridfactory.injection.publishing import publish
+from hybridfactory.injection.publishing import STAGING_NAME, publish
 from hybridfactory.injection.render import MAX_SPAN_SAMPLES
 from hybridfactory.injection.script import InjectionScript, load_script
-from hybridfactory.injection.staging import check_free_space, staging_folder
+from hybridfactory.injection.staging import check_free_space, locked, staging_folder
 from hybridfactory.injection.writer import render_into
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
@@ -82,7 +82,7 @@ def write(
     """
     if file_format not in FORMATS:
         raise ParameterError(f"file_format {file_format!r} is not known: use one of {', '.join(FORMATS)}")
-    opened = run if isinstance(run, HybridRun) else load(run)
+    opened = run if isinstance(run, HybridRun) else _open(run)
     source = opened.source_recording
     if file_format != "binary":
         return _save(opened, output, file_format, progress)
@@ -90,6 +90,15 @@ def write(
     if folder == opened.output_directory:
         return _complete(opened, source, progress)
     return _write_elsewhere(opened, source, folder, progress)
+
+
+def _open(folder: str | PathLike[str]) -> HybridRun:
+    """Open a run; if the last process in its folder was killed, what that left is put in order first."""
+    path = Path(folder).expanduser().resolve()
+    if (path / STAGING_NAME).is_dir():
+        with locked(path):
+            pass
+    return load(path)
 
 
 def _complete(run: HybridRun, source: FlatRecording, progress: ProgressCallback) -> WriteResult:
