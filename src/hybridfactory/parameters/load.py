@@ -45,7 +45,7 @@ def load_parameters(source: str | PathLike[str] | Mapping[str, object] | Paramet
     if path.is_dir():
         path = _find_in(path)
     if not path.is_file():
-        raise MissingFileError(f"parameter file {path} does not exist{_nearest_beside(path)}")
+        raise MissingFileError(f"parameter file {path} does not exist{_nearest_beside(path) or ': correct the path'}")
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise ParameterError(f"{path} is no parameter file: its name must end in {' or '.join(_READERS)}")
