@@ -163,21 +163,24 @@ def compare(
     different, first, done = 0, None, 0
     with recording.reader() as source_reader, hybrid.reader() as hybrid_reader:
 
+        def look(index: int, expected: Workspace, found: Workspace) -> _Piece:
+            start, stop = spans[index].tolist()
+            begin = start - held[files[index]].start_sample
+            ours, theirs = expected.traces[: stop - start], found.traces[: stop - start]
+            source_reader.read_into(ours, int(files[index]), begin)
+            hybrid_reader.read_into(theirs, int(files[index]), begin)
+            untouched = ours.copy() if accept_source else None
+            if script is not None:
+                render_in_place(ours, start, script, None, expected)
+            return _differences(ours, theirs, untouched, start)
+
         def work(task: NDArray[np.int64]) -> list[_Piece]:
             expected, found = spaces.get()
-            pieces = []
-            for index in task.tolist():
-                start, stop = spans[index].tolist()
-                begin = start - held[files[index]].start_sample
-                ours, theirs = expected.traces[: stop - start], found.traces[: stop - start]
-                source_reader.read_into(ours, int(files[index]), begin)
-                hybrid_reader.read_into(theirs, int(files[index]), begin)
-                untouched = ours.copy() if accept_source else None
-                if script is not None:
-                    render_in_place(ours, start, script, None, expected)
-                pieces.append(_differences(ours, theirs, untouched, start))
-            spaces.put((expected, found))
-            return pieces
+            try:
+                return [look(int(index), expected, found) for index in task]
+            finally:
+                # Also after an error: the next call would wait for it forever.
+                spaces.put((expected, found))
 
         with side_by_side(work, tasks) as results:
             for task, pieces in zip(tasks, results, strict=True):

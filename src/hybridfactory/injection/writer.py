@@ -131,9 +131,12 @@ def _over_spans(
                 )
                 part = script.part(first, last) if script else None
                 counts = np.zeros(last - first, dtype=np.int32)
-                for index in share:
-                    _write_span(reader, descriptors, int(files[index]), spans[index], part, counts, space)
-                spaces.put(space)
+                try:
+                    for index in share:
+                        _write_span(reader, descriptors, int(files[index]), spans[index], part, counts, space)
+                finally:
+                    # Also after an error: the next call would wait for it forever.
+                    spaces.put(space)
                 return first, counts
 
             done = 0
