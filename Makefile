@@ -1,8 +1,9 @@
 PYTHON ?= python3
+OLDEST_PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint environment clean
+.PHONY: demo test lint docs oldest environment clean
 
 environment: $(VENV)/.installed
 
@@ -23,5 +24,20 @@ lint: environment
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The site goes to build/site. The figures are drawn once: remove build/ to draw them anew.
+docs: environment
+	$(BIN)/python docs/figures.py build/figures
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# The suite with the oldest Python and the lowest versions that pyproject.toml allows. What old releases say of newer
+# ones is theirs, so that warnings of that kind are no errors.
+oldest:
+	$(OLDEST_PYTHON) -m venv $(VENV)-oldest
+	$(VENV)-oldest/bin/python -m pip install --quiet uv
+	$(VENV)-oldest/bin/uv pip install --quiet --python $(VENV)-oldest --resolution lowest-direct --editable '.[dev]'
+	$(VENV)-oldest/bin/uv pip list --python $(VENV)-oldest
+	$(VENV)-oldest/bin/python -m pytest \
+		-W default::DeprecationWarning -W default::PendingDeprecationWarning -W default::FutureWarning $(TESTS)
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-oldest build .pytest_cache .mypy_cache .ruff_cache

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -16,9 +17,10 @@ import hybridfactory
 from hybridfactory.demo import make_demo
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-OUTPUTS = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
+OUTPUTS = (DOCS / "outputs.md").read_text(encoding="utf-8")
 
 ELSEWHERE = {
     "annotations-name.csv": {"channel_index"},  # of JRCLUST; the demo's sorting is phy's
@@ -53,10 +55,19 @@ def described(heading: str) -> set[str]:
     return {name for first in firsts for name in re.findall(r"`([^`]+)`", first)}
 
 
+@pytest.fixture(scope="module")
+def drawn() -> set[str]:
+    """Names of what docs/figures.py draws for the site."""
+    return set(runpy.run_path(str(DOCS / "figures.py"))["names"]())
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_lead_somewhere(page: Path, drawn: set[str]) -> None:
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
         if re.match(r"https?:", link):
+            continue
+        if link.startswith("drawn/"):
+            assert link.removeprefix("drawn/") in drawn, link
             continue
         name, _, anchor = link.partition("#")
         target = page.parent / name if name else page
@@ -66,15 +77,29 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_table_of_contents_is_complete() -> None:
-    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    missing = [page.name for page in (ROOT / "docs").glob("*.md") if f"({page.name})" not in index]
-    assert missing == ["index.md"]
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("nav:\n")[1].split("\n\n")[0]
+    pages = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
+    assert {name for name in pages if f"({name})" not in index} == {"index.md"}
+    # The changelog lies beside the README, and becomes a page of the site.
+    assert set(re.findall(r"[\w/-]+\.md", navigation)) == pages | {"changelog.md"}
+
+
+def test_every_picture_is_shown(drawn: set[str]) -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md"))
+    assert {name for name in drawn if f"(drawn/{name})" not in text} == set()
+
+
+def test_everything_public_is_in_the_python_reference() -> None:
+    reference = (DOCS / "api.md").read_text(encoding="utf-8")
+    public = set(hybridfactory.__all__) - {"__version__"}
+    assert {name for name in public if f"::: hybridfactory.{name}\n" not in reference} == set()
 
 
 def test_readme_names_every_command_and_parameter() -> None:
     from hybridfactory.cli.entry import hybridfactory as program
 
-    commands = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    commands = (DOCS / "commands.md").read_text(encoding="utf-8")
     for name in program.commands:
         assert f"hybridfactory {name}" in README
         assert f"`hybridfactory {name}" in commands

@@ -15,7 +15,7 @@ MODULES = {
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
 
 FLOW = ["cli", "study", "pipeline", "report", "validation", "realism"]
-FLOW += ["ground_truth", "injection", "plan", "events", "recording"]
+FLOW += ["ground_truth", "injection", "donors", "plan", "events", "recording"]
 BEHIND = {room: {*FLOW[place + 1 :], "sorting", "probes", "parameters"} for place, room in enumerate(FLOW)}
 BEHIND["recording"] = {"probes", "parameters"}
 BEHIND["sorting"] = {"probes", "parameters"}
@@ -26,6 +26,7 @@ BEHIND["errors"] = set()
 BEHIND["demo"] = BEHIND["pipeline"] | {"pipeline"}
 BEHIND["cli"] |= {"demo"}
 BEHIND["io"] = {"recording"}
+BEHIND["data"] = {"ground_truth"}
 BEHIND["__main__"] = {"cli"}
 EVERYWHERE = {"errors", "progress", "_version"}
 FRONT_DOOR = "hybridfactory"

@@ -2,6 +2,9 @@
 
 Each is a user error: the message is one line that says what is wrong, where, and what to do. Each also
 inherits the builtin that fits, so that callers who know nothing of hybridfactory can catch it.
+
+Messages quote names and values out of files. Whatever these hold, a message stays one line of moderate length that
+a terminal can show: line breaks become spaces, and control characters (a terminal would obey them) are spelt out.
 """
 
 __all__ = [
@@ -16,11 +19,38 @@ __all__ = [
     "RecordingError",
     "SorterError",
     "SortingError",
+    "printable",
+    "printable_line",
 ]
+
+LONGEST_LINE = 1200
+KEPT_AT_END = 400  # what to do stands there
+
+
+def printable_line(text: str) -> str:
+    """Put a text on one line that is not too long, its control characters spelt out."""
+    line = printable(text).strip()
+    if len(line) <= LONGEST_LINE:
+        return line
+    return f"{line[: LONGEST_LINE - KEPT_AT_END]} … {line[-KEPT_AT_END:]}"
+
+
+def printable(text: str) -> str:
+    """Spell out control characters, and turn line breaks and tabs into spaces."""
+    return "".join(map(_printable, text))
+
+
+def _printable(character: str) -> str:
+    if character.isspace():
+        return " "
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
 
 class HybridFactoryError(Exception):
     """Base of all user errors."""
+
+    def __str__(self) -> str:
+        return printable_line(super().__str__())
 
 
 class MissingExtraError(HybridFactoryError, ImportError):

@@ -72,7 +72,7 @@ def result(tmp_path: Path) -> FakeResult:
 def pipeline(monkeypatch: pytest.MonkeyPatch, result: FakeResult) -> Callable[[Callable[..., object]], None]:
     """Install a function in the place of ``hybridfactory.pipeline.generate.generate``."""
 
-    def install(generate: Callable[..., object] = lambda parameters, *, write, progress: result) -> None:
+    def install(generate: Callable[..., object] = lambda parameters, *, progress, **options: result) -> None:
         module = ModuleType("hybridfactory.pipeline.generate")
         module.generate = generate  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "hybridfactory.pipeline.generate", module)

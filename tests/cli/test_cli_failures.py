@@ -21,7 +21,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 def raising(error: BaseException) -> Callable[..., object]:
-    def generate(parameters: Path, *, write: bool, progress: object) -> object:
+    def generate(parameters: Path, *, progress: object, **options: object) -> object:
         raise error
 
     return generate
@@ -107,7 +107,7 @@ import signal, sys, time, types
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_DFL)
 
-def generate(parameters, *, write, progress):
+def generate(parameters, *, progress, **options):
     try:
         progress("working", 0, 10)
         time.sleep(30)

@@ -20,7 +20,7 @@ Result = Any  # the stand-in for a GenerateResult that the fixtures make
 
 
 def talkative(result: Result) -> Callable[..., Result]:
-    def generate(parameters: Path, *, write: bool, progress: ProgressCallback) -> Result:
+    def generate(parameters: Path, *, progress: ProgressCallback, **options: object) -> Result:
         logger = logging.getLogger("hybridfactory")
         for done in (0, 5, 10):
             progress("learning the units", done, 10)
@@ -40,7 +40,7 @@ def talkative(result: Result) -> Callable[..., Result]:
 def test_the_path_is_handed_on(arguments: list[str], expected: str, pipeline: Install, result: Result) -> None:
     asked: list[Any] = []
 
-    def generate(parameters: Path, *, write: bool, progress: ProgressCallback) -> Result:
+    def generate(parameters: Path, *, progress: ProgressCallback, **options: object) -> Result:
         asked.append(parameters)
         return result
 
@@ -113,7 +113,7 @@ def test_many_reasons_are_cut_short(pipeline: Install, result: Result, capsys: p
     reasons = tuple(f"reason {number}" for number in range(40))
     unit = dataclasses.replace(unit, refused=dataclasses.replace(unit.refused, reasons=reasons))
     many = dataclasses.replace(result, plan=dataclasses.replace(result.plan, units=(unit,)))
-    pipeline(lambda parameters, *, write, progress: many)
+    pipeline(lambda parameters, *, progress, **options: many)
     assert main(["generate"]) == 0
     out = capsys.readouterr().out
     assert "  unit 2: 37 refused for other reasons, which the plan names" in out

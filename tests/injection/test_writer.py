@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from hybridfactory.errors import OutputError, RecordingError
-from hybridfactory.injection import copying, staging, writer
+from hybridfactory.injection import copying, writer
 from hybridfactory.injection.copying import copy_file
 from hybridfactory.injection.lazy import HybridRecording
+from hybridfactory.injection.publishing import STAGING_NAME, publish
 from hybridfactory.injection.render import render
 from hybridfactory.injection.script import save_script
-from hybridfactory.injection.staging import check_free_space, publish, staging_folder
+from hybridfactory.injection.staging import check_free_space, staging_folder
 from hybridfactory.injection.writer import render_into, restore_into
 from hybridfactory.recording import side_by_side
 
@@ -139,7 +140,7 @@ def test_taking_back_gives_the_source(three_files, across, tmp_path, monkeypatch
     render_into(targets, three_files, across.script)
     assert targets[0].read_bytes() != three_files.files[0].path.read_bytes()
     monkeypatch.setattr(writer, "MAX_SPAN_SAMPLES", longest)
-    restore_into(targets, three_files, across.script)
+    restore_into(targets, three_files, across.script.spans(longest))
     assert [path.read_bytes() for path in targets] == [file.path.read_bytes() for file in three_files.files]
 
 
@@ -246,8 +247,8 @@ class TestStaging:
         assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
     def test_remains_of_a_killed_run_are_swept_away(self, tmp_path):
-        (tmp_path / staging.STAGING_NAME).mkdir()
-        (tmp_path / staging.STAGING_NAME / "old").write_text("x")
+        (tmp_path / STAGING_NAME).mkdir()
+        (tmp_path / STAGING_NAME / "old").write_text("x")
         with staging_folder(tmp_path) as folder:
             assert list(folder.iterdir()) == []
 

@@ -12,9 +12,9 @@ from hybrid_world import World, contents, read_rows
 
 import hybridfactory
 from hybridfactory.errors import HybridFactoryError, MissingFileError, NothingInjectedError
-from hybridfactory.injection import copying, script, staging, writer
-from hybridfactory.pipeline import generate as pipeline
-from hybridfactory.pipeline import planning, truth
+from hybridfactory.injection import copying, journal, publishing, script, writer
+from hybridfactory.injection.publishing import STAGING_NAME
+from hybridfactory.pipeline import job, planning, truth
 
 STEPS = [
     "learn_event_models",
@@ -23,6 +23,7 @@ STEPS = [
     "save_script",
     "copy_file",
     "render_into",
+    "save_journal",
     "write_annotations",
     "write_firings_true",
     "write_hfparams",
@@ -103,7 +104,9 @@ def test_copy_false_reuses_several_files(small_world: World, tmp_path: Path) -> 
     assert {"part0.GT.bin", "part1.GT.bin"} <= over.keys()
 
 
-@pytest.mark.parametrize("change", ["bytes", "cut short", "source", "script gone", "manifest gone"])
+@pytest.mark.parametrize(
+    "change", ["bytes", "cut short", "source", "journal gone", "journal damaged", "manifest gone"]
+)
 def test_a_target_that_cannot_be_taken_back_is_copied_afresh(
     small_world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture, change: str
 ) -> None:
@@ -121,8 +124,10 @@ def test_a_target_that_cannot_be_taken_back_is_copied_afresh(
     elif change == "source":
         small_world.source[::-1].copy().tofile(raw)
         small_world.source.tofile(raw)
-    elif change == "script gone":
-        (out / "injection-old.npz").unlink()
+    elif change == "journal gone":
+        (out / "journal-old.npz").unlink()
+    elif change == "journal damaged":
+        (out / "journal-old.npz").write_bytes((out / "journal-old.npz").read_bytes()[:-40])
     else:
         (out / "manifest.json").unlink()
     with caplog.at_level(logging.INFO, logger="hybridfactory"):
@@ -169,10 +174,10 @@ def test_a_failing_run_with_copy_true_spares_the_earlier_one(
 
 
 @pytest.mark.parametrize("step", ["learn_event_models", "restore_into", "render_into", "write_firings_true"])
-def test_a_failing_run_with_copy_false_leaves_no_truth_without_its_hybrid(
+def test_a_failing_run_with_copy_false_leaves_a_truth_that_does_not_speak_of_a_hybrid(
     small_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """Either the earlier run is as it was, or nothing of it is left; then a new run works."""
+    """Either the earlier run is as it was, or it has lost its hybrid, knows that, and can write it again."""
     out = tmp_path / "out"
     small_world.run(out, ground_truth_units=[2], session_name="old")
     before = contents(out)
@@ -181,7 +186,13 @@ def test_a_failing_run_with_copy_false_leaves_no_truth_without_its_hybrid(
         with pytest.raises(StopError):
             small_world.run(out, ground_truth_units=[4], copy=False)
     after = contents(out)
-    assert after in ({}, before)
+    run = hybridfactory.load(out)
+    assert run.manifest.is_written == (after == before)
+    if after != before:
+        assert {name for name in before if after.get(name) != before[name]} == {"raw.GT.bin", "manifest.json"}
+        assert "raw.GT.bin" not in after
+        hybridfactory.write(run)
+        assert (out / "raw.GT.bin").read_bytes() == before["raw.GT.bin"]
     small_world.run(out, ground_truth_units=[4], copy=False)
     assert not [name for name in contents(out) if "old" in name]
 
@@ -246,13 +257,18 @@ def test_another_recording_into_the_same_folder_leaves_one_consistent_run(small_
 
 
 def _fail_in(monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseException]) -> None:
-    """Let a step do its work, and fail at its end; `publish` fails while it can still be taken back."""
-    step = step.replace("publish", "_sync")
-    room = next(room for room in (copying, staging, planning, truth, writer, script, pipeline) if hasattr(room, step))
+    """Let a step do its work, and fail at its end; `publish` fails once, when the manifest has come into view."""
+    rooms = (copying, publishing, planning, truth, writer, script, journal, job)
+    room = publishing if step == "publish" else next(room for room in rooms if hasattr(room, step))
+    step = step.replace("publish", "_move")
     function: Callable[..., object] = getattr(room, step)
+    failed: list[object] = []
 
-    def work_and_fail(*arguments: object, **options: object) -> object:
-        function(*arguments, **options)
+    def work_and_fail(*arguments: Any, **options: object) -> object:
+        done = function(*arguments, **options)
+        if step == "_move" and (failed or arguments[0].parent.name != STAGING_NAME or arguments[0].suffix != ".json"):
+            return done
+        failed.append(arguments)
         raise error(step)
 
     monkeypatch.setattr(room, step, work_and_fail)
@@ -272,7 +288,7 @@ def test_the_bytes_do_not_depend_on_how_the_work_is_cut(
         monkeypatch.setattr(side_by_side, "NUM_WORKERS", 1)
         monkeypatch.setattr(writer, "SPANS_PER_TASK", 3)
     elif setting == "one pass":
-        monkeypatch.setattr(pipeline, "ONE_PASS_SHARE", 0)
+        monkeypatch.setattr(job, "ONE_PASS_SHARE", 0)
         monkeypatch.setattr(copying, "copy_file", _must_not_be_called)
     else:
         monkeypatch.setattr(blocks, "BLOCK_BYTES", 100_000)

@@ -57,6 +57,7 @@ def test_the_documented_files_are_there_and_no_others(finished: FinishedRun) -> 
         "probe-e2e.npz",
         "dtype-e2e.npy",
         "injection-e2e.npz",
+        "journal-e2e.npz",
         "firings_true.npy",
         "hfparams_e2e.py",
         "manifest.json",

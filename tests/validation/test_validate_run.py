@@ -301,6 +301,9 @@ def killed(folder: Path, staged: list[str], aside: list[str]) -> None:
     """Make a folder look as if it had been killed with some files still staged, others taken away."""
     partial = folder / ".hybridfactory-partial"
     (partial / "replaced").mkdir(parents=True)
+    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    names.sort(key=lambda name: name == "summary.json")
+    (partial / "moves.json").write_text(json.dumps(names))
     for name in staged:
         (folder / name).replace(partial / name)
     for name in aside:
@@ -324,10 +327,12 @@ def test_a_validation_killed_before_it_put_files_in_place(hybrid: Sorted, perfec
     """The earlier one is back, whether the next succeeds or not."""
     out = tmp_path / "out"
     compare(hybrid.folder, perfect, names=["first"], output_directory=out)
-    partial = out / ".hybridfactory-partial" / "replaced"
-    partial.mkdir(parents=True)
+    partial = out / ".hybridfactory-partial"
+    (partial / "replaced").mkdir(parents=True)
+    (partial / "moves.json").write_text(json.dumps(["units.csv", "summary.json"]))
     for name in ("summary.json", "units.csv"):
-        (out / name).replace(partial / name)
+        (partial / name).write_text("of the killed one")
+        (out / name).replace(partial / "replaced" / name)
     compare(hybrid.folder, perfect, names=["second"], output_directory=out)
     assert "confusion-first.csv" not in {path.name for path in out.iterdir()}
     assert set(pd.read_csv(out / "units.csv")["sorter"]) == {"second"}
@@ -375,9 +380,9 @@ def test_realism_of_the_run_comes_along(hybrid: Sorted, perfect: Path, tmp_path:
     folder = tmp_path / "run"
     shutil.copytree(hybrid.folder, folder)
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["realism"] = {"median": 0.53}
+    manifest["realism"] = {"units": [], "median": 0.53}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    assert compare(folder, perfect).realism == {"median": 0.53}
+    assert compare(folder, perfect).realism == {"units": [], "median": 0.53}
 
 
 def test_firings_true_alone_are_enough(hybrid: Sorted, perfect: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import click
 from hybridfactory.cli.generate import generate_and_report
 from hybridfactory.cli.realism import score_and_print
 from hybridfactory.cli.reporting import reporting
+from hybridfactory.cli.streams import say, seen_from_here
 from hybridfactory.cli.validate import validate_and_report
 
 __all__ = ["demo"]
@@ -50,8 +51,8 @@ def demo(folder: Path, seed: int, sorter: str | None, silent: bool) -> None:
 
         params = make_demo(folder, seed=seed, progress=reporter.progress)
     if not silent:
-        click.echo(f"Recording, sorting and parameters of the demo are in {folder}.")
-        click.echo(f"Generating as if called by: hybridfactory generate {params}\n")
+        say(f"Recording, sorting and parameters of the demo are in {seen_from_here(folder)}.")
+        say(f"Generating as if called by: hybridfactory generate {seen_from_here(params)}\n")
     generate_and_report(params, silent=silent)
     if chosen is not None:
         _sort_and_validate(params.parent, chosen, silent=silent)
@@ -74,16 +75,17 @@ def _installed(sorter: str | None) -> str | None:
 
 
 def _sort_and_validate(folder: Path, sorter: str, *, silent: bool) -> None:
-    run_folder, sorted_folder = folder / "hybrid", folder / f"sorted-{sorter}"
+    run_folder = seen_from_here(folder / "hybrid")
+    sorted_folder = seen_from_here(folder / f"sorted-{sorter}")
     if not silent:
-        click.echo(f"\nMeasuring as if called by: hybridfactory realism {run_folder}\n")
+        say(f"\nMeasuring as if called by: hybridfactory realism {run_folder}\n")
     score_and_print(run_folder, silent=silent)
     with reporting(silent=silent) as reporter:
         from hybridfactory.pipeline.sort import LOG_NAME, sort
 
         sort(run_folder, sorted_folder, sorter=sorter, progress=reporter.progress)
     if not silent:
-        click.echo(f"\nThe sorting by {sorter} is in {sorted_folder}, what it printed in {LOG_NAME} there.")
+        say(f"\nThe sorting by {sorter} is in {sorted_folder}, what it printed in {LOG_NAME} there.")
         command = f"hybridfactory validate {run_folder} {sorted_folder} --name {sorter}"
-        click.echo(f"Validating as if called by: {command}\n")
+        say(f"Validating as if called by: {command}\n")
     validate_and_report(run_folder, (sorted_folder,), silent=silent, options={"names": [sorter]})

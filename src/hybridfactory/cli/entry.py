@@ -13,8 +13,11 @@ from hybridfactory.cli.group import SuggestingGroup
 from hybridfactory.cli.interruption import Interrupted, stop_signals_raise
 from hybridfactory.cli.plot import plot
 from hybridfactory.cli.realism import realism
+from hybridfactory.cli.reset import reset
 from hybridfactory.cli.streams import never_fail_on_encoding, redirect_abandoned_streams
+from hybridfactory.cli.units import units
 from hybridfactory.cli.validate import validate
+from hybridfactory.cli.verify import verify
 from hybridfactory.cli.write import write
 
 __all__ = ["hybridfactory", "main"]
@@ -65,7 +68,7 @@ def hybridfactory(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (generate, write, demo, plot, validate, realism):
+for command in (generate, write, reset, verify, demo, plot, validate, realism, units):
     hybridfactory.add_command(command)
 
 

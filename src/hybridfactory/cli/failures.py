@@ -9,7 +9,7 @@ import traceback
 import click
 
 from hybridfactory.cli.interruption import Interrupted
-from hybridfactory.errors import HybridFactoryError
+from hybridfactory.errors import HybridFactoryError, printable, printable_line
 
 __all__ = ["EXIT_BUG", "EXIT_READER_GONE", "EXIT_USER_ERROR", "ISSUES_URL", "exit_code_and_message"]
 
@@ -60,7 +60,7 @@ def exit_code_and_message(error: BaseException) -> tuple[int, str]:
         return 128 + number, f"{start}hybridfactory: interrupted"
     message = _user_error(error)
     if message is not None:
-        return EXIT_USER_ERROR, f"hybridfactory: error: {' '.join(message.splitlines())}"
+        return EXIT_USER_ERROR, f"hybridfactory: error: {printable_line(message)}"
     return EXIT_BUG, _bug_report(error)
 
 
@@ -87,7 +87,7 @@ def _usage_message(error: click.ClickException) -> str:
 def _bug_report(error: BaseException) -> str:
     from hybridfactory._version import __version__
 
-    trace = "".join(traceback.format_exception(error)).rstrip()
+    trace = "\n".join(map(printable, "".join(traceback.format_exception(error)).rstrip().split("\n")))
     return (
         "hybridfactory: this is a fault of hybridfactory, not of your data or your parameters.\n"
         f"Please report it at {ISSUES_URL} with the text below, and the parameter file if you can.\n\n"

@@ -24,8 +24,9 @@ Examples:
 @click.option("--silent", is_flag=True, help="Print nothing unless the run fails.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
 @click.option("--no-write", is_flag=True, help="Plan only: all but the hybrid's files, which write makes later.")
+@click.option("--verify", is_flag=True, help="Compare all bytes of the source before and after the run (SHA-256).")
 @click.option("--report", is_flag=True, help="Measure realism, draw figures/ and write report.html too.")
-def generate(params: Path, silent: bool, as_json: bool, no_write: bool, report: bool) -> None:
+def generate(params: Path, silent: bool, as_json: bool, no_write: bool, verify: bool, report: bool) -> None:
     """Make a hybrid recording and its ground truth.
 
     PARAMS is a parameter file (.py or .toml), or a folder that holds a params.py or params.toml. Default:
@@ -37,11 +38,17 @@ def generate(params: Path, silent: bool, as_json: bool, no_write: bool, report: 
     """
     if silent and as_json:
         raise click.UsageError("--silent and --json exclude each other", click.get_current_context())
-    generate_and_report(params, silent=silent, as_json=as_json, report=report, write=not no_write)
+    generate_and_report(params, silent=silent, as_json=as_json, report=report, write=not no_write, verify=verify)
 
 
 def generate_and_report(
-    params: Path, *, silent: bool, as_json: bool = False, report: bool = False, write: bool = True
+    params: Path,
+    *,
+    silent: bool,
+    as_json: bool = False,
+    report: bool = False,
+    write: bool = True,
+    verify: bool = False,
 ) -> None:
     """Run the library's generate on a parameter file, and print what came of it.
 
@@ -57,6 +64,8 @@ def generate_and_report(
         Measure the run's realism, draw its figures and write its page too.
     write : bool
         Write the hybrid's files.
+    verify : bool
+        Compare all bytes of the source before and after.
     """
     if report:
         from hybridfactory.report.extra import require_report_extra
@@ -70,7 +79,7 @@ def generate_and_report(
         from hybridfactory.pipeline.generate import generate as make_hybrid
 
         keep_freed_memory()
-        result = make_hybrid(params, write=write, progress=reporter.progress)
+        result = make_hybrid(params, write=write, verify=verify, progress=reporter.progress)
         for warning in result.warnings:
             reporter.warn(warning)
     if not silent:

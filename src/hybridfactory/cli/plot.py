@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hybridfactory.cli.reporting import reporting
+from hybridfactory.cli.streams import say, seen_from_here
 
 __all__ = ["plot", "plot_and_report"]
 
@@ -56,6 +57,6 @@ def plot_and_report(
         result = draw(run_folder, output, report=report, progress=reporter.progress)
     if silent or quiet:
         return
-    click.echo(f"Figures: {result.figures[0].parent}")
+    say(f"Figures: {seen_from_here(result.figures[0].parent)}")
     if result.report is not None:
-        click.echo(f"Report: {result.report}")
+        say(f"Report: {seen_from_here(result.report)}")

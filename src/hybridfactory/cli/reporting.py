@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Protocol
 
-import click
-
+from hybridfactory.cli.streams import say
+from hybridfactory.errors import printable
 from hybridfactory.progress import ProgressCallback, no_progress
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class _Bar:
     def print(self, line: str) -> None:
         from rich.text import Text
 
-        self._bar.console.print(Text(line), soft_wrap=True)
+        self._bar.console.print(Text(printable(line)), soft_wrap=True)
 
 
 class _Lines:
@@ -68,7 +68,7 @@ class _Lines:
         self._step, self._last = step, now
 
     def print(self, line: str) -> None:
-        click.echo(line, err=True)
+        say(line, err=True)
 
 
 class Reporter:

@@ -3,8 +3,13 @@
 import os
 import select
 import sys
+from pathlib import Path
 
-__all__ = ["never_fail_on_encoding", "redirect_abandoned_streams"]
+import click
+
+from hybridfactory.errors import printable
+
+__all__ = ["never_fail_on_encoding", "redirect_abandoned_streams", "say", "seen_from_here"]
 
 
 def never_fail_on_encoding() -> None:
@@ -13,6 +18,17 @@ def never_fail_on_encoding() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def say(text: str = "", *, err: bool = False) -> None:
+    """Print text that may quote what files hold: control characters, which a terminal would obey, are spelt out."""
+    click.echo("\n".join(map(printable, text.split("\n"))), err=err)
+
+
+def seen_from_here(path: Path) -> Path:
+    """Name a path from the current folder if it lies there, as one would type it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path != here and path.is_relative_to(here) else path
 
 
 def redirect_abandoned_streams() -> bool:

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
+from hybridfactory.cli.streams import say, seen_from_here
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,24 +39,25 @@ def print_summary(result: "GenerateResult") -> None:
     from rich.console import Console
 
     units = result.plan.injected_units
-    click.echo(f"Injected {result.plan.num_events} events of {len(units)} unit{'s' * (len(units) != 1)}:\n")
+    say(f"Injected {result.plan.num_events} events of {len(units)} unit{'s' * (len(units) != 1)}:\n")
     # A narrower window would cost digits; a terminal that wraps long lines does not.
     console = Console(highlight=False, width=max(Console().width, NARROWEST_TABLE))
     with console.capture() as table:
         console.print(_unit_table(units))
     # Rich would end the process with exit code 1 when the reader of a pipe has left.
     sys.stdout.write(table.get())
-    click.echo()
+    say()
     _print_remarks(result)
     if result.num_clipped_samples:
-        click.echo(f"Clipped samples (at the limit of the data type): {result.num_clipped_samples}\n")
-    click.echo(f"Written to {result.output_directory}:")
+        say(f"Clipped samples (at the limit of the data type): {result.num_clipped_samples}\n")
+    folder = seen_from_here(result.output_directory)
+    say(f"Written to {folder}:")
     for path in result.recording_paths:
-        click.echo(f"  {_relative(path, result.output_directory)}  (the hybrid recording)")
+        say(f"  {_relative(path, result.output_directory)}  (the hybrid recording)")
     for path in result.truth_paths:
-        click.echo(f"  {_relative(path, result.output_directory)}")
+        say(f"  {_relative(path, result.output_directory)}")
     ending = NEXT_STEPS if result.recording_paths else NOT_WRITTEN
-    click.echo("\n" + ending.format(folder=result.output_directory))
+    say("\n" + ending.format(folder=folder))
 
 
 def _unit_table(units: "tuple[PlannedUnit, ...]") -> "Table":
@@ -93,7 +94,7 @@ def _print_remarks(result: "GenerateResult") -> None:
         if others:
             remarks.append(f"{name}: {others} refused for other reasons, which the plan names")
     if remarks:
-        click.echo("\n".join(["Remarks:", *remarks, ""]))
+        say("\n".join(["Remarks:", *remarks, ""]))
 
 
 def _relative(path: Path, folder: Path) -> Path:

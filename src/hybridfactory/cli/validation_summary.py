@@ -6,7 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import click
+from hybridfactory.cli.streams import say, seen_from_here
+from hybridfactory.errors import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,33 +27,33 @@ def print_validation(result: "ValidationResult") -> None:
     result : ValidationResult
     """
     for sorter in result.sorters:
-        click.echo(f"{sorter.name}: {sorter.num_found_spikes} spikes of {sorter.num_found_units} units\n")
+        say(f"{sorter.name}: {sorter.num_found_spikes} spikes of {sorter.num_found_units} units\n")
         _print_table(_unit_table(sorter))
-        click.echo()
+        say()
     if len(result.sorters) > 1:
-        click.echo("Ranking by median accuracy:\n")
+        say("Ranking by median accuracy:\n")
         _print_table(_ranking_table(result))
-        click.echo()
+        say()
     for sorter in result.sorters:
-        click.echo(sorter.verdict)
+        say(sorter.verdict)
         if abs(sorter.lag_ms) > 0:
             side = "behind" if sorter.lag_ms > 0 else "ahead of"
-            click.echo(f"  Its times are {abs(sorter.lag_ms):.2f} ms {side} the true ones; that was taken off.")
+            say(f"  Its times are {abs(sorter.lag_ms):.2f} ms {side} the true ones; that was taken off.")
         for note in sorter.notes:
-            click.echo(f"  {note}")
+            say(f"  {note}")
     if result.notes:
-        click.echo("\n".join(["\nRemarks:", *(f"  {note}" for note in result.notes)]))
-    click.echo(f"\nWritten to {result.output_directory}")
+        say("\n".join(["\nRemarks:", *(f"  {note}" for note in result.notes)]))
+    say(f"\nWritten to {seen_from_here(result.output_directory)}")
     page = result.output_directory / "report.html"
     if page.is_file():
-        click.echo(f"Open in a browser: {page}")
+        say(f"Open in a browser: {seen_from_here(page)}")
 
 
 def _print_table(table: "Table") -> None:
     from rich.console import Console
 
     # A narrower window would cost digits; a terminal that wraps long lines does not.
-    console = Console(highlight=False, width=max(Console().width, NARROWEST_TABLE))
+    console = Console(highlight=False, markup=False, width=max(Console().width, NARROWEST_TABLE))
     with console.capture() as text:
         console.print(table)
     # Rich would end the process with exit code 1 when the reader of a pipe has left.
@@ -75,7 +76,7 @@ def _unit_table(sorter: "SorterResult") -> "Table":
             str(unit["new_unit"]),
             str(unit["events"]),
             _number(unit["snr"], 1),
-            "-" if unit["found_unit"] is None else str(unit["found_unit"]),
+            "-" if unit["found_unit"] is None else printable(str(unit["found_unit"])),
             _number(unit["accuracy"], 2),
             _number(unit["precision"], 2),
             _number(unit["recall"], 2),
@@ -90,7 +91,7 @@ def _remark(unit: Mapping[Any, Any]) -> str:
         remarks.append(f"{unit['pieces']}: {_number(unit['merged_accuracy'], 2)}")
     if unit["merged_with"]:
         remarks.append(f"with {unit['merged_with']}")
-    return "; ".join(remarks)
+    return printable("; ".join(remarks))
 
 
 def _ranking_table(result: "ValidationResult") -> "Table":
@@ -98,7 +99,7 @@ def _ranking_table(result: "ValidationResult") -> "Table":
     for row in result.ranking.to_dict("records"):
         table.add_row(
             str(row["rank"]),
-            str(row["sorter"]),
+            printable(str(row["sorter"])),
             _number(row["median_accuracy"], 3),
             _number(row["mean_accuracy"], 3),
             f"{row['found']} of {row['units']}",

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hybridfactory.cli.reporting import reporting
+from hybridfactory.cli.streams import say, seen_from_here
 
 __all__ = ["write"]
 
@@ -42,4 +43,4 @@ def write(run_folder: Path, file_format: str, output: Path | None, silent: bool)
         result = write_hybrid(run_folder, output, file_format=file_format, progress=reporter.progress)
     if not silent:
         for path in result.paths:
-            click.echo(f"Hybrid: {path}")
+            say(f"Hybrid: {seen_from_here(path)}")

@@ -38,6 +38,9 @@ Encoded = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]
 ACTIVE_DEVIATIONS = 0.1
 ACTIVE_REACH = 2
 
+SMALLEST_SIGNAL = 1e-16
+"""What stays below is taken for zero: its square leaves single precision."""
+
 
 @dataclass(frozen=True, eq=False)
 class FittedUnit:
@@ -190,7 +193,7 @@ def fit_unit(
     halves, num_averaged = median_halves(snippets, np.flatnonzero(is_finite))
     # A recording cannot be quieter than its own rounding.
     floor = 1 / 12 if snippets.dtype.kind in "iu" else (1e-6 * float(np.abs(halves).max())) ** 2
-    if not halves.any():
+    if not np.abs(halves).max() > SMALLEST_SIGNAL:
         return TooFewSpikes(0, "spikes with a signal on any of its channels")
     inner = halves[:, PAD:-PAD]
     weights = footprint_weights(inner.mean(axis=0), deviations_from_noise(inner, quiet[:, PAD:-PAD], floor))

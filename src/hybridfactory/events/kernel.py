@@ -4,7 +4,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["add_windows", "gather_windows", "largest_magnitudes", "level_windows", "mean_squares"]
+__all__ = ["LARGEST_VALUE", "add_windows", "gather_windows", "largest_magnitudes", "level_windows", "mean_squares"]
+
+LARGEST_VALUE = np.float32(1e15)
+"""Samples from there on count as missing, like NaN and infinity: sums of their squares leave single precision."""
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -50,7 +53,9 @@ def add_windows(
     columns: NDArray[np.int64],
     may_be_infinite: bool,
 ) -> None:
-    """Add windows of a block to their owners' sums, one after the other; those with NaN or infinity are left out.
+    """Add windows of a block to their owners' sums, one after the other.
+
+    Those with NaN, infinity, or what is as large as `LARGEST_VALUE` are left out.
 
     Parameters
     ----------
@@ -69,7 +74,7 @@ def add_windows(
         if may_be_infinite:
             for sample in range(first, first + width):
                 for column in columns:
-                    is_finite &= np.isfinite(block[sample, column])
+                    is_finite &= np.abs(block[sample, column]) < LARGEST_VALUE  # false for NaN
         if is_finite:
             total = sums[owners[window]]
             for sample in range(width):

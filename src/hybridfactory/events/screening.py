@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfactory.events.alignment import time_derivative
-from hybridfactory.events.kernel import largest_magnitudes, mean_squares
+from hybridfactory.events.kernel import LARGEST_VALUE, largest_magnitudes, mean_squares
 from hybridfactory.events.leading import leading_patterns
 from hybridfactory.events.noise import NoiseModel
 from hybridfactory.events.shrinkage import EDGE_MARGIN, noise_edge
@@ -84,10 +84,11 @@ class Screen:
 
 
 def finite_windows(windows: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Which windows hold no NaN and no infinity; shape (num_windows,)."""
+    """Which windows hold no NaN, and nothing as large as `LARGEST_VALUE`; shape (num_windows,)."""
     if windows.dtype.kind in "iu":
         return np.ones(len(windows), dtype=np.bool_)
-    return np.asarray(np.isfinite(windows).all(axis=(1, 2)))
+    usable = np.logical_and(windows > -LARGEST_VALUE, windows < LARGEST_VALUE)
+    return np.asarray(usable.all(axis=(1, 2)))
 
 
 def make_screen(

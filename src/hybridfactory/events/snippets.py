@@ -173,23 +173,26 @@ class _Slab:
 
         def work(index: int) -> int:
             buffer = buffers.get()
-            traces, firsts = self._blocks.read(reader, index, buffer)
-            windows = self._blocks.windows(range(index, index + 1))
-            owners = self._blocks.owners[windows]
-            ranks = self._blocks.ranks[windows] - self._first_ranks[owners]
-            block = traces.view(self._word)
-            gather_windows(
-                words,
-                block,
-                firsts,
-                owners,
-                ranks,
-                self._starts,
-                self._columns,
-                self._column_starts,
-                self._blocks.width,
-            )
-            buffers.put(buffer)
+            try:
+                traces, firsts = self._blocks.read(reader, index, buffer)
+                windows = self._blocks.windows(range(index, index + 1))
+                owners = self._blocks.owners[windows]
+                ranks = self._blocks.ranks[windows] - self._first_ranks[owners]
+                block = traces.view(self._word)
+                gather_windows(
+                    words,
+                    block,
+                    firsts,
+                    owners,
+                    ranks,
+                    self._starts,
+                    self._columns,
+                    self._column_starts,
+                    self._blocks.width,
+                )
+            finally:
+                # Also after an error: the next call would wait for it forever.
+                buffers.put(buffer)
             return firsts.size
 
         with side_by_side(work, self._block_range) as counts:

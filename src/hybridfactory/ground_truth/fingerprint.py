@@ -1,12 +1,17 @@
-"""A file's identity at a fixed cost, however large it is."""
+"""A file's identity: at a fixed cost however large it is, or of every byte."""
 
 import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
-__all__ = ["fingerprint"]
+__all__ = ["fingerprint", "hashing", "sha256_of"]
 
 NUM_PROBES = 16
 PROBE_BYTES = 64 << 10
+READ_BYTES = 4 << 20
 
 
 def fingerprint(path: Path) -> str:
@@ -22,3 +27,43 @@ def fingerprint(path: Path) -> str:
             stream.seek(offset)
             digest.update(stream.read(PROBE_BYTES))
     return f"sha256-sampled:{digest.hexdigest()}"
+
+
+def sha256_of(path: Path, *, advance: Callable[[int], None] = lambda count: None, stop: Event | None = None) -> str:
+    """SHA-256 of all of a file's bytes, as ``sha256sum`` shows it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    advance : callable, optional
+        Called with the number of bytes of each piece that is done.
+    stop : threading.Event, optional
+        Once it is set, the rest is left out.
+    """
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(READ_BYTES))
+    with path.open("rb", buffering=0) as stream:
+        while count := stream.readinto(buffer):
+            digest.update(buffer[:count])
+            advance(count)
+            if stop is not None and stop.is_set():
+                break
+    return digest.hexdigest()
+
+
+@contextmanager
+def hashing(paths: Sequence[Path]) -> Iterator[Callable[[], list[str]]]:
+    """Take files' SHA-256 in the background while the block goes on with other work.
+
+    Yields
+    ------
+    callable
+        Called, it waits for the hashes, one per file.
+    """
+    stop = Event()
+    with ThreadPoolExecutor(1) as pool:
+        futures = [pool.submit(sha256_of, path, stop=stop) for path in paths]
+        try:
+            yield lambda: [future.result() for future in futures]
+        finally:
+            stop.set()

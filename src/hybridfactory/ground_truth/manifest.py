@@ -13,18 +13,29 @@ import numpy as np
 
 from hybridfactory._version import __version__
 from hybridfactory.errors import MissingFileError, OutputError
-from hybridfactory.ground_truth.fingerprint import fingerprint
+from hybridfactory.ground_truth.fingerprint import fingerprint, sha256_of
+from hybridfactory.ground_truth.manifest_checks import what_is_wrong
 from hybridfactory.ground_truth.paths import MANIFEST_NAME, RunPaths
+from hybridfactory.injection.publishing import replace_file
 from hybridfactory.plan.plan import InjectionPlan, PlannedUnit
 from hybridfactory.recording.flat import FlatFile, FlatRecording
 
-__all__ = ["Manifest", "add_to_manifest", "identity", "read_manifest", "store_manifest", "write_manifest"]
+__all__ = [
+    "Manifest",
+    "add_to_manifest",
+    "checksums_of",
+    "identity",
+    "read_manifest",
+    "replace_manifest",
+    "store_manifest",
+    "unwritten",
+    "write_manifest",
+]
 
 FORMAT = "hybridfactory run"
 FORMAT_VERSION = 1
 LIBRARIES = ("numpy", "scipy", "numba", "pandas", "h5py", "probeinterface", "spikeinterface")
 NOT_WRITTEN = {"size": None, "mtime_ns": None, "fingerprint": None}
-REQUIRED = ("session_name", "random_seed", "recording", "sources", "targets", "files")
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,23 @@ class Manifest:
         """Whether the run wrote the hybrid files; if not, they can be written later."""
         return bool(self.content.get("written", True))
 
+    @property
+    def is_reset(self) -> bool:
+        """Whether the hybrid was taken back, so that the hybrid files equal the sources."""
+        reset = self.content.get("reset")
+        return not self.is_written and bool(reset and reset["is_complete"])
+
+    @property
+    def is_half_reset(self) -> bool:
+        """Whether a reset was begun and did not come to its end."""
+        reset = self.content.get("reset")
+        return bool(reset and not reset["is_complete"])
+
+    @property
+    def derived_paths(self) -> tuple[Path, ...]:
+        """What other commands made of the run and left in its folder: figures, reports, validations."""
+        return tuple(self.folder / name for name in self.content.get("derived", ()))
+
     def is_of(self, recording: FlatRecording) -> bool:
         """Whether the run was made from these source files, as they are now, on this timeline."""
         stated = self.content["recording"]
@@ -95,8 +123,15 @@ class Manifest:
 
     def targets_are_untouched(self) -> bool:
         """Whether the hybrid files are there, with the size and time of change that the run left."""
-        for path, target in zip(self.target_paths, self.content["targets"], strict=True):
-            if not path.is_file() or _size_and_time(path) != (target["size"], target["mtime_ns"]):
+        return self._are_as_stated(self.content["targets"])
+
+    def reset_files_are_untouched(self) -> bool:
+        """Whether the hybrid files are there, as a complete reset left them."""
+        return self.is_reset and self._are_as_stated(self.content["reset"]["files"])
+
+    def _are_as_stated(self, stated: Sequence[Mapping[str, Any]]) -> bool:
+        for path, item in zip(self.target_paths, stated, strict=True):
+            if not path.is_file() or _size_and_time(path) != (item["size"], item["mtime_ns"]):
                 return False
         return True
 
@@ -107,6 +142,7 @@ def write_manifest(
     parameters: Mapping[str, Any],
     random_seed: int,
     recording: FlatRecording,
+    source_hashes: Sequence[str] | None,
     targets: Sequence[Path],
     metas: Sequence[Path],
     plan: InjectionPlan,
@@ -125,6 +161,8 @@ def write_manifest(
     random_seed : int
     recording : FlatRecording
         The source.
+    source_hashes : sequence of str, optional
+        SHA-256 of each of its files, where it was asked for.
     targets : sequence of pathlib.Path
         The hybrid files, complete if they were to be written.
     metas : sequence of pathlib.Path
@@ -159,12 +197,16 @@ def write_manifest(
                 "start_sample": file.start_sample,
                 "num_samples": file.num_samples,
                 **identity(file.path),
+                "sha256": source_hashes[index] if source_hashes else None,
             }
-            for file in recording.files
+            for index, file in enumerate(recording.files)
         ],
         "written": written,
         "targets": [{"name": target.name, **(identity(target) if written else NOT_WRITTEN)} for target in targets],
+        "reset": None,
         "files": [path.name for path in (*metas, *paths.truth_files)],
+        "checksums": checksums_of((*metas, *paths.truth_files)),
+        "derived": [],
         "num_events": plan.num_events,
         "num_clipped_samples": num_clipped_samples,
         "units": [_describe(unit) for unit in plan],
@@ -190,22 +232,44 @@ def add_to_manifest(folder: Path, key: str, value: object) -> None:
     HybridFactoryError
         As `read_manifest` does, or if the folder cannot be written to.
     """
-    content = {**read_manifest(folder).content, key: value}
-    partial = folder / f".{MANIFEST_NAME}.partial"
+    replace_manifest(folder, {**read_manifest(folder).content, key: value})
+
+
+def replace_manifest(folder: Path, content: Mapping[str, Any]) -> None:
+    """Put another manifest in the place of a run's, whole or not at all. The folder should be locked.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written to.
+    """
     try:
-        store_manifest(content, partial)
-        partial.replace(folder / MANIFEST_NAME)
+        replace_file(folder / MANIFEST_NAME, _as_bytes(content))
     except OSError as error:
         raise OutputError(
             f"{folder / MANIFEST_NAME} cannot be written ({error.strerror}): change its permissions"
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def store_manifest(content: Mapping[str, Any], path: Path) -> None:
     """Write a manifest's JSON object to a file."""
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_bytes(_as_bytes(content))
+
+
+def _as_bytes(content: Mapping[str, Any]) -> bytes:
+    # What is no Unicode in a file's name becomes JSON's own escape for it.
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
+
+
+def unwritten(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest as that of a run that has not written its hybrid."""
+    targets = [{"name": target["name"], **NOT_WRITTEN} for target in content["targets"]]
+    return {**content, "written": None, "targets": targets}
+
+
+def checksums_of(paths: Sequence[Path]) -> dict[str, str]:
+    """SHA-256 of whole files by name."""
+    return {path.name: sha256_of(path) for path in paths}
 
 
 def _size_and_time(path: Path) -> tuple[int, int]:
@@ -250,19 +314,18 @@ def read_manifest(folder: Path) -> Manifest:
         )
     try:
         content = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise OutputError(f"{path} is damaged ({error}): run 'hybridfactory generate' again") from error
+    except OSError as error:
+        raise OutputError(f"{path} cannot be read ({error.strerror}): check its permissions") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise OutputError(f"{path} is not a hybridfactory manifest: choose another folder")
     if content.get("format_version") != FORMAT_VERSION:
         raise OutputError(
-            f"{path} has format version {content.get('format_version')}, this program reads {FORMAT_VERSION}: "
-            "use the version of hybridfactory that wrote it"
+            f"{path} has format version {str(content.get('format_version'))[:20]}, this program reads "
+            f"{FORMAT_VERSION}: use the version of hybridfactory that wrote it"
         )
-    missing = [key for key in REQUIRED if key not in content]
-    if missing:
-        raise OutputError(f"{path} lacks {', '.join(missing)}: run 'hybridfactory generate' again")
-    names = [*content["files"], *(target["name"] for target in content["targets"])]
-    if any(not isinstance(name, str) or Path(name).name != name for name in names):
-        raise OutputError(f"{path} names files outside its folder: run 'hybridfactory generate' again")
+    wrong = what_is_wrong(content)
+    if wrong:
+        raise OutputError(f"{path} {wrong}: run 'hybridfactory generate' again")
     return Manifest(folder, content)

@@ -63,6 +63,11 @@ class RunPaths:
         return self.folder / f"injection-{self.session_name}.npz"
 
     @property
+    def journal(self) -> Path:
+        """Which bytes the run wrote into the hybrid, with checksums."""
+        return self.folder / f"journal-{self.session_name}.npz"
+
+    @property
     def hfparams(self) -> Path:
         """Parameter file that repeats the run."""
         return self.folder / f"hfparams_{self.session_name}.py"
@@ -89,6 +94,7 @@ class RunPaths:
             self.probe,
             self.dtype,
             self.script,
+            self.journal,
             self.hfparams,
             self.firings_true,
         )

@@ -10,14 +10,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hybridfactory.errors import MissingFileError, RecordingError
+from hybridfactory.errors import MissingFileError
 from hybridfactory.ground_truth.manifest import Manifest, read_manifest
+from hybridfactory.ground_truth.paths import MANIFEST_NAME
+from hybridfactory.ground_truth.resetting import GENERATE_AGAIN, check_sources, take_back
+from hybridfactory.ground_truth.run_tables import check_rows, check_together, read_events, read_units
+from hybridfactory.injection.publishing import STAGING_NAME
 from hybridfactory.probes import Probe, load_probe
+from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
 
 __all__ = ["HybridRun", "load"]
-
-GENERATE_AGAIN = "run 'hybridfactory generate' again"
 
 
 def load(output_directory: str | PathLike[str]) -> "HybridRun":
@@ -40,7 +43,12 @@ def load(output_directory: str | PathLike[str]) -> "HybridRun":
     """
     folder = Path(output_directory).expanduser().resolve()
     if not folder.is_dir():
-        raise MissingFileError(f"{folder} does not exist or is not a folder")
+        raise MissingFileError(f"{folder} does not exist or is not a folder: give the output folder of a run")
+    if (folder / STAGING_NAME).is_dir() and not (folder / MANIFEST_NAME).exists():
+        raise MissingFileError(
+            f"{folder}: a run was stopped while it put its files there, or is still doing so; run the same command "
+            "again ('hybridfactory generate' or 'hybridfactory write'), which puts it in order"
+        )
     manifest = read_manifest(folder)
     for path in manifest.paths.truth_files:
         if not path.is_file():
@@ -74,6 +82,26 @@ class HybridRun:
         """Hz."""
         return float(self.manifest.content["recording"]["sampling_frequency"])
 
+    def reset(self, *, progress: ProgressCallback = no_progress) -> None:
+        """Take the run's changes back: its hybrid files equal the sources again, byte for byte.
+
+        The truth stays, and so does `recording`, which needs no file; `hybridfactory.write` makes the hybrid again.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with (step, done, total) as the work goes on.
+
+        Raises
+        ------
+        HybridFactoryError
+            If a file is missing, or holds what is neither the run's nor the source's. Nothing is changed then.
+        """
+        content = take_back(self.output_directory, progress=progress).content
+        self.manifest.content.clear()
+        self.manifest.content.update(content)
+        self.__dict__.pop("written_recording", None)
+
     @property
     def source_recording(self) -> FlatRecording:
         """The untouched source on its timeline, all rows.
@@ -85,18 +113,8 @@ class HybridRun:
         RecordingError
             If a source file was changed after the run.
         """
-        self._check_sources(GENERATE_AGAIN)
+        check_sources(self.manifest, GENERATE_AGAIN)
         return self.manifest.recording_in(self.manifest.source_paths)
-
-    def _check_sources(self, otherwise: str) -> None:
-        for path, source in zip(self.manifest.source_paths, self.manifest.content["sources"], strict=True):
-            if not path.is_file():
-                raise MissingFileError(f"source file {path} is gone: put it back, or {otherwise}")
-            if (path.stat().st_size, path.stat().st_mtime_ns) != (source["size"], source["mtime_ns"]):
-                raise RecordingError(
-                    f"source file {path} was changed after the run, which no longer holds for it: put the original "
-                    f"back, or {otherwise}"
-                )
 
     @cached_property
     def recording(self) -> Any:
@@ -115,7 +133,7 @@ class HybridRun:
 
         content = self.manifest.content
         advice = "use written_recording, which reads the hybrid file" if self.manifest.is_written else GENERATE_AGAIN
-        self._check_sources(advice)
+        check_sources(self.manifest, advice)
         recording = HybridRecording(
             files=[(item["path"], item["start_sample"], item["num_samples"]) for item in content["sources"]],
             dtype=content["recording"]["dtype"],
@@ -203,9 +221,15 @@ class HybridRun:
     @cached_property
     def artificial_units(self) -> pd.DataFrame:
         """One row per injected event; see docs/outputs.md."""
-        return pd.read_csv(self.manifest.paths.artificial_units)
+        path = self.manifest.paths.artificial_units
+        events = read_events(path)
+        check_together(events, self.units, path)
+        return events
 
     @cached_property
     def units(self) -> pd.DataFrame:
         """One row per donor unit, injected or not."""
-        return pd.read_csv(self.manifest.paths.units)
+        path = self.manifest.paths.units
+        units = read_units(path)
+        check_rows(units, self.probe.connected_rows, path)
+        return units

@@ -5,6 +5,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridfactory.errors import OutputError
 from hybridfactory.injection.kernel import add_events, add_to_floats, add_to_integers, count_marked
 from hybridfactory.injection.script import InjectionScript
 from hybridfactory.recording.flat import FlatRecording
@@ -83,6 +84,11 @@ def render_in_place(
         render_in_place(native, start, script, clipped, space)
         native.byteswap(inplace=True)
         return
+    if script.rows.max() >= traces.shape[1]:
+        raise OutputError(
+            f"the injected events are for {script.rows.max() + 1} rows or more, but the recording has "
+            f"{traces.shape[1]}: run 'hybridfactory generate' again"
+        )
     patch = np.empty(traces.shape, dtype=np.float32) if space is None else space.patch[: len(traces)]
     add_events(
         patch,

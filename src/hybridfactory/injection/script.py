@@ -8,9 +8,12 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridfactory.errors import OutputError
 from hybridfactory.events.alignment import NUM_PHASES
 from hybridfactory.events.model import EventModel
+from hybridfactory.injection.script_check import fault_of_script
 from hybridfactory.plan.plan import InjectionPlan
+from hybridfactory.probes.npz_file import NpzDamageError, read_npz
 
 __all__ = ["InjectionScript", "load_script", "save_script", "write_script"]
 
@@ -156,6 +159,18 @@ def save_script(script: InjectionScript, path: Path) -> None:
 
 
 def load_script(path: Path) -> InjectionScript:
-    """Read a script that `save_script` stored."""
-    with np.load(path, allow_pickle=False) as archive:
-        return InjectionScript(**{item.name: archive[item.name] for item in fields(InjectionScript)})
+    """Read a script that `save_script` stored.
+
+    Raises
+    ------
+    OutputError
+        It is damaged, or its parts do not fit together.
+    """
+    try:
+        arrays = read_npz(path)
+        fault = fault_of_script(arrays)
+    except NpzDamageError as error:
+        fault = str(error)
+    if fault is not None:
+        raise OutputError(f"{path} is damaged ({fault}): run 'hybridfactory generate' again")
+    return InjectionScript(**{item.name: arrays[item.name] for item in fields(InjectionScript)})

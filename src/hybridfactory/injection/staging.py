@@ -1,33 +1,36 @@
-"""A run's files come into being out of sight, and into view when all are complete."""
+"""Where a run's files come into being: a folder out of sight, kept by one process at a time."""
 
 import fcntl
+import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hybridfactory.errors import OutputError
+from hybridfactory.injection.publishing import MOVES_NAME, STAGING_NAME, settle
 
-__all__ = ["check_free_space", "publish", "staging_folder"]
+__all__ = ["check_free_space", "locked", "staging_folder"]
 
-STAGING_NAME = ".hybridfactory-partial"
 SPARE_BYTES = 64 << 20
+PARTIAL_FILES = ".hybridfactory-*"
+
+_log = logging.getLogger("hybridfactory")
 
 
 @contextmanager
-def staging_folder(
-    output_directory: Path, *, recover: Callable[[Path], None] = lambda leftover: None
-) -> Iterator[Path]:
+def staging_folder(output_directory: Path, *, tell: Callable[[str], None] = lambda note: None) -> Iterator[Path]:
     """Make a folder for unfinished files inside the output folder, and remove it whatever happens.
 
-    Where the block fails, folders that this call created are removed too, so that nothing is left behind.
+    What a killed process left is brought into order first. Where the block fails, folders that this call created are
+    removed too, so that nothing is left behind.
 
     Parameters
     ----------
     output_directory : pathlib.Path
-    recover : callable, optional
-        Called with the folder that a killed run left behind, before it is removed.
+    tell : callable, optional
+        Called with a line for the user if a killed process had left something. The log gets it too.
 
     Raises
     ------
@@ -37,29 +40,37 @@ def staging_folder(
     created = _make(output_directory)
     staging = output_directory / STAGING_NAME
     try:
-        with _locked(output_directory):
+        with locked(output_directory, tell=tell):
             try:
-                if staging.exists():
-                    recover(staging)
-                    shutil.rmtree(staging)
                 staging.mkdir()
             except OSError as error:
-                raise OutputError(
-                    f"output_directory {output_directory} cannot be written to ({error.strerror}): choose another "
-                    "folder, or change its permissions"
-                ) from error
+                raise _unwritable(output_directory, error) from error
             try:
                 yield staging
             finally:
-                shutil.rmtree(staging, ignore_errors=True)
+                # What is still to be given back, if the disk failed meanwhile, must wait for the next run.
+                if not (staging / MOVES_NAME).exists():
+                    shutil.rmtree(staging, ignore_errors=True)
     except BaseException:
         _remove_empty(created)
         raise
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a folder; the lock dies with the process."""
+def locked(folder: Path, *, tell: Callable[[str], None] = lambda note: None) -> Iterator[None]:
+    """Keep other processes out of a folder; the lock dies with this one. What a killed one left is put in order.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    tell : callable, optional
+        As for `staging_folder`.
+
+    Raises
+    ------
+    OutputError
+        If another process is writing there, or what a killed one left cannot be cleared.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
@@ -68,52 +79,35 @@ def _locked(folder: Path) -> Iterator[None]:
             raise OutputError(
                 f"output_directory {folder}: another run is writing there; wait for it, or choose another folder"
             ) from error
+        except OSError as error:
+            raise OutputError(
+                f"output_directory {folder} cannot be locked ({error.strerror}): choose a folder on another disk"
+            ) from error
+        try:
+            _clear_leftovers(folder, tell)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
         yield
     finally:
         os.close(descriptor)
 
 
-def publish(staged: Sequence[Path], output_directory: Path, replaced: Sequence[Path]) -> None:
-    """Move finished files from the staging folder to where they belong, all or none of them.
-
-    Parameters
-    ----------
-    staged : sequence of pathlib.Path
-        Files in the staging folder; the last one is what makes the others count.
-    output_directory : pathlib.Path
-    replaced : sequence of pathlib.Path
-        Files in the output folder that go; they come back if the new ones cannot be put in place.
-    """
-    aside = staged[0].parent / "replaced"
-    aside.mkdir()
-    removed: list[Path] = []
-    placed: list[Path] = []
-    try:
-        new_names = {path.name for path in staged}
-        for path in (*replaced, *(output_directory / name for name in new_names)):
-            if path.exists() and path not in removed:
-                path.replace(aside / path.name)
-                removed.append(path)
-        for path in staged:
-            target = output_directory / path.name
-            path.replace(target)
-            placed.append(target)
-        _sync(output_directory)
-    except BaseException:
-        for path in placed:
-            path.unlink(missing_ok=True)
-        for path in removed:
-            (aside / path.name).replace(path)
-        raise
+def _clear_leftovers(folder: Path, tell: Callable[[str], None]) -> None:
+    staging = folder / STAGING_NAME
+    if staging.is_dir() and not staging.is_symlink():
+        note = settle(staging)
+        shutil.rmtree(staging)
+        _log.warning("%s", note)
+        tell(note)
+    for path in folder.glob(PARTIAL_FILES):
+        path.unlink()
 
 
-def _sync(folder: Path) -> None:
-    """See a folder's entries onto the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _unwritable(folder: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"output_directory {folder} cannot be written to ({error.strerror}): choose another folder, or change its "
+        "permissions"
+    )
 
 
 def check_free_space(folder: Path, needed_bytes: int) -> None:

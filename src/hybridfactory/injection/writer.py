@@ -7,6 +7,7 @@ from queue import SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridfactory.errors import OutputError
 from hybridfactory.injection.copying import flushing
 from hybridfactory.injection.render import MAX_SPAN_SAMPLES, Workspace, render_in_place
 from hybridfactory.injection.script import InjectionScript
@@ -58,16 +59,25 @@ def render_into(
 def restore_into(
     targets: tuple[Path, ...],
     recording: FlatRecording,
-    script: InjectionScript,
+    ranges: NDArray[np.int64],
     *,
     progress: ProgressCallback = no_progress,
 ) -> None:
-    """Take an earlier run's changes back: its touched ranges become the source's bytes again.
+    """Take changes back: ranges of the hybrid become the source's bytes again, and are seen onto the disk.
 
-    The cost grows with the number of events, not with the length of the recording.
+    The cost grows with the length of the ranges, not with that of the recording.
+
+    Parameters
+    ----------
+    targets : tuple of pathlib.Path
+        One per file of the recording.
+    recording : FlatRecording
+        The source.
+    ranges : numpy.ndarray of int64, shape (num_ranges, 2)
+        Start and stop of each, on the timeline, each in one file.
+    progress : callable, optional
     """
-    spans = script.spans(MAX_SPAN_SAMPLES)
-    _over_spans(targets, recording, spans, None, None, "taking back the earlier run", progress)
+    _over_spans(targets, recording, ranges, None, None, "taking events back", progress)
 
 
 def _all_spans(recording: FlatRecording) -> NDArray[np.int64]:
@@ -111,6 +121,7 @@ def _over_spans(
     descriptors = [os.open(target, os.O_WRONLY) for target in targets]
     try:
         with recording.reader() as reader, flushing(descriptors):
+            _refuse_sources(targets, descriptors, reader)
 
             def work(share: NDArray[np.int64]) -> tuple[int, NDArray[np.int32]]:
                 space = spaces.get()
@@ -120,9 +131,12 @@ def _over_spans(
                 )
                 part = script.part(first, last) if script else None
                 counts = np.zeros(last - first, dtype=np.int32)
-                for index in share:
-                    _write_span(reader, descriptors, int(files[index]), spans[index], part, counts, space)
-                spaces.put(space)
+                try:
+                    for index in share:
+                        _write_span(reader, descriptors, int(files[index]), spans[index], part, counts, space)
+                finally:
+                    # Also after an error: the next call would wait for it forever.
+                    spaces.put(space)
                 return first, counts
 
             done = 0
@@ -135,6 +149,14 @@ def _over_spans(
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _refuse_sources(targets: tuple[Path, ...], descriptors: list[int], reader: FlatReader) -> None:
+    """Look at the opened files themselves, whatever links lead to them: nothing is ever written to a source."""
+    for target, descriptor in zip(targets, descriptors, strict=True):
+        for file, source in zip(reader.recording.files, reader.descriptors, strict=True):
+            if os.path.sameopenfile(descriptor, source):
+                raise OutputError(f"{target} is the source {file.path} itself, which is never written to")
 
 
 def _write_span(

@@ -5,6 +5,7 @@ from os import PathLike
 from pathlib import Path
 
 from hybridfactory.errors import MissingFileError, ParameterError
+from hybridfactory.parameters.names import did_you_mean
 from hybridfactory.parameters.parameters import Parameters
 from hybridfactory.parameters.python_file import read_python_file
 from hybridfactory.parameters.toml_file import read_toml_file
@@ -44,7 +45,7 @@ def load_parameters(source: str | PathLike[str] | Mapping[str, object] | Paramet
     if path.is_dir():
         path = _find_in(path)
     if not path.is_file():
-        raise MissingFileError(f"parameter file {path} does not exist")
+        raise MissingFileError(f"parameter file {path} does not exist{_nearest_beside(path) or ': correct the path'}")
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise ParameterError(f"{path} is no parameter file: its name must end in {' or '.join(_READERS)}")
@@ -55,5 +56,13 @@ def _find_in(folder: Path) -> Path:
     names = [f"params{suffix}" for suffix in _READERS]
     found = next((folder / name for name in names if (folder / name).is_file()), None)
     if found is None:
-        raise MissingFileError(f"folder {folder} holds no parameter file ({' or '.join(names)})")
+        raise MissingFileError(
+            f"folder {folder} holds no parameter file ({' or '.join(names)}): give the file itself"
+        )
     return found
+
+
+def _nearest_beside(path: Path) -> str:
+    folder = path.parent
+    names = [file.name for file in folder.iterdir() if file.suffix.lower() in _READERS] if folder.is_dir() else []
+    return did_you_mean(path.name, names)

@@ -1,9 +1,9 @@
 """Names of parameters as people type them: aliases of 2018, the nearest known name, and slips of the pen."""
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
-__all__ = ["ALIASES", "find_slip", "nearest_name"]
+__all__ = ["ALIASES", "did_you_mean", "find_slip", "nearest_name"]
 
 ALIASES = {"probe_type": "probe", "jitter_factor": "time_jitter"}
 
@@ -12,6 +12,15 @@ def nearest_name(name: str, known: Collection[str]) -> str:
     """Known name most like `name`."""
     best = difflib.get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.0)
     return best[0]
+
+
+def did_you_mean(name: object, known: Iterable[object]) -> str:
+    """End an error message with the known name that was probably meant, if one is like it."""
+    if not isinstance(name, str):
+        return ""
+    by_folded = {other.lower(): other for other in known if isinstance(other, str)}
+    near = difflib.get_close_matches(name.lower(), by_folded, n=1)
+    return f"; did you mean {by_folded[near[0]]!r}?" if near else ""
 
 
 def find_slip(name: str, known: Collection[str], present: Collection[str]) -> str | None:

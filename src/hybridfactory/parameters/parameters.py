@@ -14,6 +14,7 @@ import numpy as np
 
 from hybridfactory.errors import ParameterError
 from hybridfactory.parameters import rules
+from hybridfactory.parameters.automatic_units import AutomaticUnits, automatic_or
 from hybridfactory.parameters.names import ALIASES, nearest_name
 from hybridfactory.parameters.paths import PATH_PARAMETERS, in_folder
 from hybridfactory.parameters.rules import Rule
@@ -25,7 +26,7 @@ DEFAULT_SECONDS_AFTER = 3.5e-3
 SAMPLES_AFTER_OF_2018 = 40
 
 _SAMPLES = "a whole number of samples ≥ 1"
-_LABELS = "a list of unit labels (whole numbers ≥ 0) such as [3, 17]"
+_LABELS = "a list of unit labels (whole numbers ≥ 0) such as [3, 17], or 'auto' or 'auto:10'"
 _START = "the first sample of each file (whole numbers ≥ 0), one number or one per file"
 _RATES = "firing rates in Hz (numbers > 0), one per ground-truth unit, or an empty list"
 _SESSION = "text that can stand in a file name (not empty, at most 200 bytes, no / or \\ or control characters)"
@@ -66,8 +67,9 @@ class Parameters:
         rules.number("a sampling rate in Hz (> 0)"), "Sampling rate of the raw recording.", unit="Hz"
     )
     ground_truth_units: tuple[int, ...] = _parameter(
-        rules.integers(_LABELS, rules.integer("a label", minimum=0)),
-        "Labels of the units whose events are injected, counted from `label_base`; no label twice.",
+        automatic_or(rules.integers(_LABELS, rules.integer("a label", minimum=0))),
+        "Labels of the units whose events are injected, counted from `label_base`; no label twice. `auto`: those "
+        "that `hybridfactory units` recommends; `auto:10`: the best ten of them.",
     )
     start_time: int | tuple[int, ...] | None = _parameter(
         rules.or_none(rules.one_or_many(_START, rules.integer("a sample", minimum=0))),
@@ -178,7 +180,8 @@ class Parameters:
     )
     raw_source_rows: int | None = _parameter(
         rules.or_none(rules.integer("a whole number of rows ≥ 1", minimum=1)),
-        "Rows (saved channels) of the raw file. Default: as the .meta file says, or as many as the probe lists.",
+        "Rows (saved channels) of the raw file. Default: as the .meta file says, else as the sorting says, else as "
+        "many as the probe lists.",
         default=None,
         unit="rows",
     )
@@ -191,7 +194,8 @@ class Parameters:
             object.__setattr__(self, "samples_after", default_samples_after(self.sample_rate))
         if self.output_directory is None:
             object.__setattr__(self, "output_directory", self.data_directory / "hybrid_output")
-        if isinstance(self.synthetic_rate, float):
+        # For units that are still to be chosen, one rate waits until their number is known.
+        if isinstance(self.synthetic_rate, float) and not isinstance(self.ground_truth_units, AutomaticUnits):
             rates = (self.synthetic_rate,) * len(self.ground_truth_units)
             object.__setattr__(self, "synthetic_rate", rates)
         self._check_labels()
@@ -240,19 +244,26 @@ class Parameters:
             raise ParameterError(f"{source}: {error}") from error
 
     def _check_labels(self) -> None:
-        if min(self.ground_truth_units) < self.label_base:
+        if min(self.ground_truth_units, default=self.label_base) < self.label_base:
             raise ParameterError(
                 "ground_truth_units holds the label 0, but labels start at label_base = 1: "
                 "for the ids that phy shows, set label_base = 0"
             )
 
     def _check_rates(self) -> None:
-        if len(self.synthetic_rate) not in (0, len(self.ground_truth_units)):
+        rates = (self.synthetic_rate,) if isinstance(self.synthetic_rate, float) else self.synthetic_rate
+        if isinstance(self.ground_truth_units, AutomaticUnits):
+            if rates is self.synthetic_rate and rates:
+                raise ParameterError(
+                    f"synthetic_rate has {len(rates)} value(s), but ground_truth_units is {self.ground_truth_units!r}"
+                    ": give one number for all units, or name the units"
+                )
+        elif len(rates) not in (0, len(self.ground_truth_units)):
             raise ParameterError(
                 f"synthetic_rate has {len(self.synthetic_rate)} value(s) for {len(self.ground_truth_units)} "
                 "ground_truth_units: give one per unit, or an empty list for the units' own times"
             )
-        for rate in self.synthetic_rate:
+        for rate in rates:
             if rate * self.refractory_ms / 1000 >= 1:
                 raise ParameterError(
                     f"synthetic_rate holds {rate:g} Hz, which refractory_ms = {self.refractory_ms:g} does "
@@ -288,7 +299,7 @@ def _resolve(name: str, value: str | PathLike[str], folder: Path) -> Path:
     try:
         return in_folder(value, folder)
     except RuntimeError as error:
-        raise ParameterError(f"{name}: {error}, in {rules.shown(str(value))}") from error
+        raise ParameterError(f"{name}: no such home folder as in {rules.shown(str(value))}: correct it") from error
 
 
 def _by_known_name(mapping: Mapping[str, object]) -> dict[str, Any]:

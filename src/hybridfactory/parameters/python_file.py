@@ -67,7 +67,7 @@ def _resolve(path: Path, name: str, value: Any) -> Any:
             return in_folder(value, Path.cwd())
         return in_folder_or_here(value, path.absolute().parent)
     except RuntimeError as error:
-        raise ParameterError(f"{path}: {name}: {error}, in {str(value)!r}") from error
+        raise ParameterError(f"{path}: {name}: no such home folder as in {str(value)!r}: correct it") from error
 
 
 def _run(path: Path) -> dict[str, Any]:
@@ -81,7 +81,8 @@ def _run(path: Path) -> dict[str, Any]:
     except SyntaxError as error:
         # The error may lie in a module that the file imports.
         place = path if error.filename in (None, str(file)) else error.filename
-        raise ParameterError(f"{place}, line {error.lineno}: syntax error: {error.msg}") from error
+        line = "" if error.lineno is None else f", line {error.lineno}"
+        raise ParameterError(f"{place}{line}: syntax error: {error.msg}") from error
     except (Exception, SystemExit) as error:
         raise ParameterError(f"{_place_of(error, path)}: {_reason(error)}") from error
     return {name: value for name, value in vars(module).items() if not name.startswith("__")}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hybridfactory.errors import ParameterError, ProbeError
+from hybridfactory.parameters.names import did_you_mean
 from hybridfactory.parameters.paths import in_folder
 from hybridfactory.probes import Probe
 
@@ -133,14 +134,15 @@ def or_none(rule: Rule) -> Rule:
 
 def choice(*options: object) -> Rule:
     """Accept one of a few values; True is not 1."""
+    expects = f"one of {', '.join(map(repr, options))}"
 
     def read(value: Any) -> object:
         for option in options:
             if type(value) is type(option) and value == option:
                 return option
-        raise ValueError
+        raise _RefusalError(f"must be {expects}, got {shown(value)}{did_you_mean(value, options)}")
 
-    return Rule(f"one of {', '.join(map(repr, options))}", read)
+    return Rule(expects, read)
 
 
 def flag() -> Rule:

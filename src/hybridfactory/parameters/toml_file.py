@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hybridfactory.errors import HybridFactoryError, ParameterError
-from hybridfactory.parameters.names import ALIASES, nearest_name
+from hybridfactory.parameters.names import ALIASES, did_you_mean, nearest_name
 from hybridfactory.parameters.parameters import Parameters
 from hybridfactory.parameters.paths import in_folder
 from hybridfactory.probes import Probe, custom_probe, eMouse, neuropixels3a, read_probeinterface_json
@@ -42,8 +42,9 @@ def read_toml_file(path: Path) -> Parameters:
         table = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ParameterError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ParameterError(f"{path}: not valid TOML: {error}") from error
+    except (ValueError, RecursionError) as error:
+        # TOMLDecodeError, numbers of more digits than Python reads, and brackets in brackets without end.
+        raise ParameterError(f"{path}: not valid TOML: {error}; correct it") from error
     except OSError as error:
         raise ParameterError(f"{path} cannot be read: {error.strerror}") from error
     folder = path.absolute().parent
@@ -64,7 +65,7 @@ def _read_probe(value: object, folder: Path, num_rows: Any) -> Probe:
     if not isinstance(value, Mapping):
         raise ParameterError(
             f"must be one of {', '.join(map(repr, _PRESETS))}, a probeinterface .json file, or a table of "
-            f"{', '.join(_ARRAYS)}; got {value!r}"
+            f"{', '.join(_ARRAYS)}; got {value!r}{did_you_mean(value, _PRESETS)}"
         )
     if "file" in value:
         return _read_probe_file(value, folder, num_rows)
@@ -73,7 +74,7 @@ def _read_probe(value: object, folder: Path, num_rows: Any) -> Probe:
             raise ParameterError(f"unknown entry {key!r}; did you mean {nearest_name(key, _PROBE_KEYS)!r}?")
     missing = [key for key in _ARRAYS if key not in value]
     if missing:
-        raise ParameterError(f"the table lacks {', '.join(missing)}")
+        raise ParameterError(f"the table lacks {', '.join(missing)}: give them")
     return custom_probe(**value)
 
 

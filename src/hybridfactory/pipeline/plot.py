@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-from hybridfactory.ground_truth.replacement import clear_interrupted
+from hybridfactory.ground_truth.derived import register
 from hybridfactory.ground_truth.run import HybridRun, load
-from hybridfactory.injection.staging import publish, staging_folder
+from hybridfactory.injection.publishing import publish
+from hybridfactory.injection.staging import staging_folder
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.report.extra import require_report_extra
 
@@ -69,18 +70,19 @@ def plot(
     opened = run if isinstance(run, HybridRun) else load(run)
     folder = opened.output_directory if output is None else Path(output).expanduser().resolve()
     view = measure_run(opened, progress=progress)
-    with staging_folder(folder, recover=clear_interrupted) as staging:
+    with staging_folder(folder) as staging:
         staged_figures = staging / FIGURES_FOLDER
         staged_figures.mkdir()
         staged = write_run_figures(opened, view, staged_figures, progress=progress)
         if report:
             write_run_report(opened, view, staging / REPORT_NAME, progress=progress)
+            staged = [*staged, staging / REPORT_NAME]
         figures = folder / FIGURES_FOLDER
-        figures.mkdir(exist_ok=True)
-        publish(staged, figures, [path for pattern in PATTERNS for path in sorted(figures.glob(pattern))])
-        if report:
-            publish([staging / REPORT_NAME], folder, [])
+        # Known to the run before they are there: the next run of the folder takes them away with this one.
+        made = [folder / path.relative_to(staging) for path in staged]
+        register(opened.output_directory, made, is_locked=folder == opened.output_directory)
+        publish(staged, folder, [path for pattern in PATTERNS for path in sorted(figures.glob(pattern))])
     return PlotResult(
-        figures=tuple(figures / path.name for path in staged),
+        figures=tuple(path for path in made if path.parent == figures),
         report=folder / REPORT_NAME if report else None,
     )

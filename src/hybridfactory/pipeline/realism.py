@@ -10,6 +10,7 @@ from hybridfactory.errors import MissingExtraError
 from hybridfactory.events.learn import ModelSettings
 from hybridfactory.ground_truth.manifest import add_to_manifest
 from hybridfactory.ground_truth.run import HybridRun, load
+from hybridfactory.injection.staging import locked
 from hybridfactory.pipeline.planning import probe_sites
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.realism.measure import Effort, UnitRealism, measure_realism
@@ -103,7 +104,8 @@ def score_realism(
         progress=progress,
     )
     result = RealismResult(tuple(units), thorough)
-    add_to_manifest(opened.output_directory, "realism", result.as_json())
+    with locked(opened.output_directory):
+        add_to_manifest(opened.output_directory, "realism", result.as_json())
     return result
 
 

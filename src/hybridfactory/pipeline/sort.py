@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hybridfactory.errors import MissingExtraError, OutputError, ParameterError, SorterError
 from hybridfactory.ground_truth.run import HybridRun, load
+from hybridfactory.parameters.names import did_you_mean
 from hybridfactory.progress import ProgressCallback, no_progress
 
 __all__ = ["LOG_NAME", "choose_sorter", "sort"]
@@ -82,7 +83,7 @@ def choose_sorter(name: str | None = None) -> str:
     if name is None:
         return installed[0]
     if name not in names:
-        raise ParameterError(f"there is no sorter {name!r}: use one of {', '.join(names)}")
+        raise ParameterError(f"there is no sorter {name!r}: use one of {', '.join(names)}{did_you_mean(name, names)}")
     if name not in installed:
         raise MissingExtraError(f"the sorter {name} is not installed: pip install 'hybridfactory[sort]'")
     return name

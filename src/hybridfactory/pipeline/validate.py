@@ -9,15 +9,17 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 from hybridfactory.errors import ParameterError
+from hybridfactory.ground_truth.derived import register
+from hybridfactory.ground_truth.paths import MANIFEST_NAME
 from hybridfactory.ground_truth.run import HybridRun
-from hybridfactory.injection.staging import publish, staging_folder
+from hybridfactory.injection.publishing import publish
+from hybridfactory.injection.staging import staging_folder
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.report.extra import require_report_extra
 from hybridfactory.sorting import read_found_sorting
 from hybridfactory.validation.hybrid import Hybrid, locate_truth, open_hybrid, probe_table
 from hybridfactory.validation.output import (
     check_output,
-    clear_interrupted,
     files_of_earlier_validation,
     write_summary,
     write_tables,
@@ -109,13 +111,16 @@ def validate(
 
 def _write(result: ValidationResult, report: bool, progress: ProgressCallback) -> None:
     target = result.output_directory
-    with staging_folder(target, recover=clear_interrupted) as staging:
+    with staging_folder(target) as staging:
         files = write_tables(result, staging)
         if report:
             from hybridfactory.report.validation import write_validation_report  # noqa: PLC0415
 
             files += write_validation_report(result, staging, progress=progress)
         summary = write_summary(result, staging, files)
+        if (result.run_directory / MANIFEST_NAME).is_file():
+            # Known to the run before it is there: the next run of the folder takes it away with this one.
+            register(result.run_directory, [target / path.relative_to(staging) for path in (*files, summary)])
         publish([*files, summary], target, files_of_earlier_validation(target))
 
 

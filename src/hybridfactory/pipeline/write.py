@@ -10,13 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfactory.errors import OutputError, ParameterError
-from hybridfactory.ground_truth.manifest import identity, store_manifest
+from hybridfactory.ground_truth.derived import register
+from hybridfactory.ground_truth.manifest import checksums_of, identity, read_manifest, store_manifest
+from hybridfactory.ground_truth.paths import RunPaths
+from hybridfactory.ground_truth.replacement import refuse_to_overwrite
 from hybridfactory.ground_truth.run import HybridRun, load
 from hybridfactory.ground_truth.tables import fill_in_clipped
+from hybridfactory.ground_truth.witness import look_at, refuse_changes
 from hybridfactory.injection.copying import IN_ONE_PASS, ONE_PASS_SHARE, OVER_COPY, copy_file
+from hybridfactory.injection.journal import save_journal, write_journal
+from hybridfactory.injection.publishing import STAGING_NAME, publish
 from hybridfactory.injection.render import MAX_SPAN_SAMPLES
 from hybridfactory.injection.script import InjectionScript, load_script
-from hybridfactory.injection.staging import check_free_space, publish, staging_folder
+from hybridfactory.injection.staging import check_free_space, locked, staging_folder
 from hybridfactory.injection.writer import render_into
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
@@ -76,7 +82,7 @@ def write(
     """
     if file_format not in FORMATS:
         raise ParameterError(f"file_format {file_format!r} is not known: use one of {', '.join(FORMATS)}")
-    opened = run if isinstance(run, HybridRun) else load(run)
+    opened = run if isinstance(run, HybridRun) else _open(run)
     source = opened.source_recording
     if file_format != "binary":
         return _save(opened, output, file_format, progress)
@@ -86,26 +92,44 @@ def write(
     return _write_elsewhere(opened, source, folder, progress)
 
 
+def _open(folder: str | PathLike[str]) -> HybridRun:
+    """Open a run; if the last process in its folder was killed, what that left is put in order first."""
+    path = Path(folder).expanduser().resolve()
+    if (path / STAGING_NAME).is_dir():
+        with locked(path):
+            pass
+    return load(path)
+
+
 def _complete(run: HybridRun, source: FlatRecording, progress: ProgressCallback) -> WriteResult:
     """Write the flat files into the run's own folder, and note there that they are."""
-    manifest = run.manifest
-    paths = manifest.target_paths
-    if manifest.is_written and manifest.targets_are_untouched():
-        return WriteResult(paths)
-    _refuse_existing(paths)
-    with staging_folder(run.output_directory) as staging:
+    folder = run.output_directory
+    witnesses = look_at(file.path for file in source.files)
+    with staging_folder(folder) as staging:
+        # As it is now that nobody else can change it.
+        manifest = read_manifest(folder)
+        paths = manifest.target_paths
+        if manifest.is_written and manifest.targets_are_untouched():
+            return WriteResult(paths)
         staged = tuple(staging / path.name for path in paths)
+        are_copies = manifest.reset_files_are_untouched()
+        if are_copies:
+            refuse_to_overwrite((file.path for file in source.files), paths)
+            for path, target in zip(paths, staged, strict=True):
+                path.replace(target)
+        _refuse_existing(paths)
         script = load_script(manifest.paths.script)
-        how, clipped = _write_files(source, script, staged, progress)
-        table = staging / manifest.paths.artificial_units.name
+        how, clipped = _write_files(source, script, staged, progress, are_copies=are_copies)
+        staged_run = RunPaths(staging, manifest.session_name)
+        save_journal(write_journal(staged, source, script, progress=progress), staged_run.journal)
+        table = staged_run.artificial_units
         fill_in_clipped(manifest.paths.artificial_units, table, _by_label(script, clipped))
-        content = manifest.content | {"written": how, "num_clipped_samples": int(clipped.sum())}
+        content = manifest.content | {"written": how, "reset": None, "num_clipped_samples": int(clipped.sum())}
         content["targets"] = [{"name": path.name, **identity(path)} for path in staged]
-        # The manifest last: whatever happens before, it tells of a run that is complete but for its hybrid.
-        for path in (*staged, table):
-            path.replace(run.output_directory / path.name)
-        store_manifest(content, staging / manifest.paths.manifest.name)
-        (staging / manifest.paths.manifest.name).replace(manifest.paths.manifest)
+        content["checksums"] = content.get("checksums", {}) | checksums_of((staged_run.journal, table))
+        store_manifest(content, staged_run.manifest)
+        refuse_changes(witnesses)
+        publish([*staged, staged_run.journal, table, staged_run.manifest], folder, [])
     return WriteResult(paths)
 
 
@@ -114,12 +138,15 @@ def _write_elsewhere(run: HybridRun, source: FlatRecording, folder: Path, progre
     manifest = run.manifest
     metas = [run.output_directory / name for name in manifest.content["files"] if name.endswith(".meta")]
     paths = tuple(folder / path.name for path in manifest.target_paths)
-    _refuse_existing([*paths, *(folder / meta.name for meta in metas)])
+    others = tuple(folder / meta.name for meta in metas)
+    witnesses = look_at(file.path for file in source.files)
     with staging_folder(folder) as staging:
+        _refuse_existing([*paths, *others])
         staged = tuple(staging / path.name for path in paths)
         _write_files(source, load_script(manifest.paths.script), staged, progress)
         for meta in metas:
             shutil.copyfile(meta, staging / meta.name)
+        refuse_changes(witnesses)
         publish([*staged, *(staging / meta.name for meta in metas)], folder, [])
     return WriteResult(paths)
 
@@ -133,9 +160,16 @@ def _refuse_existing(paths: Sequence[Path]) -> None:
 
 
 def _write_files(
-    recording: FlatRecording, script: InjectionScript, targets: tuple[Path, ...], progress: ProgressCallback
+    recording: FlatRecording,
+    script: InjectionScript,
+    targets: tuple[Path, ...],
+    progress: ProgressCallback,
+    *,
+    are_copies: bool = False,
 ) -> tuple[str, NDArray[np.int32]]:
     """Write the hybrid's flat files; says how, and how many samples of each event were clipped."""
+    if are_copies:
+        return OVER_COPY, render_into(targets, recording, script, progress=progress)
     check_free_space(targets[0].parent, sum(file.path.stat().st_size for file in recording.files))
     touched = int(np.diff(script.spans(MAX_SPAN_SAMPLES), axis=1).sum())
     in_one_pass = touched > ONE_PASS_SHARE * recording.num_samples
@@ -161,9 +195,10 @@ def _save(
     folder = Path(output).expanduser().resolve() if output is not None else default
     if file_format == "zarr" and folder.suffix != ".zarr":
         folder = folder.with_name(f"{folder.name}.zarr")  # SpikeInterface knows it by that
-    _refuse_existing([folder])
     progress("writing", 0, 1)
     with staging_folder(folder.parent) as staging:
+        _refuse_existing([folder])
+        register(run.output_directory, [folder], is_locked=folder.parent == run.output_directory)
         staged = staging / folder.name
         run.recording.save(
             folder=staged,

@@ -20,7 +20,9 @@ def _read_array(value: object, part: str) -> NDArray[Any]:
     try:
         return np.array(value)
     except (ValueError, TypeError) as error:
-        raise ProbeError(f"{part} is not a regular array: {one_line(error)}") from error
+        raise ProbeError(
+            f"{part} is not a regular array ({one_line(error)}): give one value, or one pair, per channel"
+        ) from error
 
 
 def _read_vector(value: object, part: str) -> NDArray[Any]:
@@ -41,7 +43,7 @@ def read_rows(value: object) -> NDArray[np.int64]:
     if array.dtype.kind not in "iu":
         raise ProbeError(f"channel_map must hold whole numbers (raw-file rows), got {array.dtype} values")
     if array.min() < 0:
-        raise ProbeError(f"channel_map holds row {array.min()}: rows are counted from 0")
+        raise ProbeError(f"channel_map holds row {array.min()}: count rows from 0, and give each")
     if array.max() >= 2**31:
         raise ProbeError(f"channel_map holds row {array.max()}: no raw file has that many rows")
     rows = array.astype(np.int64)

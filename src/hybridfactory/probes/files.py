@@ -8,6 +8,7 @@ import numpy as np
 
 from hybridfactory.errors import MissingFileError, OutputError, ProbeError
 from hybridfactory.probes.arrays import one_line
+from hybridfactory.probes.npz_file import NpzDamageError, read_npz
 from hybridfactory.probes.presets import custom_probe
 from hybridfactory.probes.probe import Probe
 
@@ -38,7 +39,7 @@ def save_probe(probe: Probe, path: str | PathLike[str]) -> None:
         parts["shank_ids"] = np.array(probe.shank_ids, dtype=np.str_)
     try:
         with Path(path).open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **parts)
+            np.savez(stream, **parts)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}") from error
 
@@ -62,13 +63,13 @@ def load_probe(path: str | PathLike[str]) -> Probe:
         If it is no probe file, or is damaged.
     """
     if not Path(path).is_file():
-        raise MissingFileError(f"probe file {path} does not exist")
+        raise MissingFileError(f"probe file {path} does not exist: correct the path")
     try:
-        # NumPy leaves the file open when it cannot read it, unless it is handed a stream.
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            parts = {key: archive[key] for key in archive.files}
-    except Exception as error:
-        raise ProbeError(f"{path} is not a probe file (.npz), or is damaged: {one_line(error)}") from error
+        parts = read_npz(Path(path))
+    except NpzDamageError as error:
+        raise ProbeError(
+            f"{path} is not a probe file (.npz), or is damaged ({error}): give another, or make it again"
+        ) from error
     missing = {"channel_map", "connected", "channel_positions"} - parts.keys()
     if missing:
         raise ProbeError(f"{path} is not a probe file: it lacks {', '.join(sorted(missing))}")
@@ -105,13 +106,15 @@ def read_probeinterface_json(path: str | PathLike[str], num_rows: int | None = N
         If it is no probeinterface file, or its probe does not serve.
     """
     if not Path(path).is_file():
-        raise MissingFileError(f"probe file {path} does not exist")
+        raise MissingFileError(f"probe file {path} does not exist: correct the path")
     import probeinterface  # noqa: PLC0415
 
     try:
         group = probeinterface.read_probeinterface(path)
     except Exception as error:
-        raise ProbeError(f"{path} is not a probeinterface JSON file: {one_line(error)}") from error
+        raise ProbeError(
+            f"{path} is not a probeinterface JSON file ({one_line(error)}): give one that probeinterface reads"
+        ) from error
     try:
         return Probe.from_probeinterface(group, num_rows)
     except ProbeError as error:

@@ -11,6 +11,7 @@ from hybridfactory.errors import ProbeError
 
 __all__ = ["Contacts", "read_contacts"]
 
+MOST_ROWS = 2**20
 _UM_PER_UNIT = {"um": 1.0, "mm": 1e3, "m": 1e6}
 
 
@@ -43,6 +44,11 @@ def read_contacts(probe: Any, num_rows: int | None) -> Contacts:
             "device_channel_indices (contact k is stored in row device_channel_indices[k], 0-based)"
         )
     total = int(rows.max()) + 1 if num_rows is None else num_rows
+    if total > MOST_ROWS:
+        raise ProbeError(
+            f"the probeinterface probe would need {total} rows, more than any raw file has: correct "
+            "device_channel_indices, and raw_source_rows if it is set"
+        )
     if rows.max() >= total:
         raise ProbeError(
             f"the probeinterface probe names row {rows.max()}, but the raw file has {total} rows "

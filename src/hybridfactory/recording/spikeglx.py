@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 _GIVE_PROBE = "give the probe in the parameter file"
+_LARGEST_ENTRY = 10**9  # neither channels nor coordinates in µm come near
 
 
 def get_start_times(filename: str | PathLike[str] | Iterable[str | PathLike[str]]) -> NDArray[np.int64]:
@@ -135,7 +136,10 @@ def _entries(meta: SpikeGLXMeta, key: str) -> list[list[int]] | None:
     groups = re.findall(r"\(([^()]*)\)", text)
     try:
         # Positions may be written with a fraction; channels, banks and flags are whole either way.
-        return [[int(float(part)) for part in re.split(r"[\s:]+", group)] for group in groups[1:]]
+        entries = [[int(float(part)) for part in re.split(r"[\s:]+", group)] for group in groups[1:]]
+        if any(abs(part) > _LARGEST_ENTRY for entry in entries for part in entry):
+            raise ValueError
+        return entries
     except (ValueError, OverflowError) as error:
         raise RecordingError(f"{meta.path}: {key} is damaged: {_GIVE_PROBE}") from error
 

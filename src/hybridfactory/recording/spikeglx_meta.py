@@ -12,6 +12,7 @@ from hybridfactory.errors import MissingFileError, OutputError, RecordingError
 __all__ = ["SpikeGLXMeta", "meta_path_of", "read_meta", "whole_number", "write_hybrid_meta"]
 
 _RESTORE = "restore the meta file as SpikeGLX wrote it"
+_LONGEST_SHOWN = 60
 _RATE_FIELDS = ("imSampRate", "niSampRate", "obSampRate")
 
 
@@ -86,7 +87,7 @@ def read_fields(path: str | PathLike[str]) -> dict[str, str]:
     lines = (line.partition("=") for line in text.splitlines())
     fields = {key.strip().removeprefix("~"): value.strip() for key, equals, value in lines if equals}
     if not fields:
-        raise RecordingError(f"{path} is no SpikeGLX meta file: it holds no line of the form key=value")
+        raise RecordingError(f"{path} is no SpikeGLX meta file: it holds no line of the form key=value: {_RESTORE}")
     return fields
 
 
@@ -102,7 +103,7 @@ def whole_number(fields: Mapping[str, str], key: str, path: str | PathLike[str])
     if not text:
         return None
     if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise RecordingError(f"{path}: {key} must be a whole number, got {text!r}: {_RESTORE}")
+        raise RecordingError(f"{path}: {key} must be a whole number, got {_shown(text)}: {_RESTORE}")
     return int(text)
 
 
@@ -180,6 +181,10 @@ def write_hybrid_meta(
         raise OutputError(f"{target} cannot be written: {error.strerror}") from error
 
 
+def _shown(value: str) -> str:
+    return repr(value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}…")
+
+
 def _hybrid_line(line: bytes, folder: str) -> bytes:
     key, equals, rest = line.partition(b"=")
     value = rest.rstrip(b"\r\n")
@@ -205,7 +210,7 @@ def _read_rate(fields: Mapping[str, str], path: str | PathLike[str]) -> float:
     except ValueError:
         rate = math.nan
     if not (math.isfinite(rate) and rate > 0):
-        raise RecordingError(f"{path}: {key} must be a sampling rate in Hz, got {fields[key]!r}: {_RESTORE}")
+        raise RecordingError(f"{path}: {key} must be a sampling rate in Hz, got {_shown(fields[key])}: {_RESTORE}")
     return rate
 
 
@@ -217,7 +222,8 @@ def _read_saved_channels(fields: Mapping[str, str], num_rows: int, path: str | P
     for part in text.split(","):
         if not re.fullmatch(r"\s*[0-9]{1,6}(:[0-9]{1,6})?\s*", part):
             raise RecordingError(
-                f"{path}: snsSaveChanSubset holds {part!r}, expected a channel or a range such as 0:383: {_RESTORE}"
+                f"{path}: snsSaveChanSubset holds {_shown(part)}, expected a channel or a range such as 0:383: "
+                f"{_RESTORE}"
             )
         first, _, last = part.partition(":")
         channels.extend(range(int(first), int(last or first) + 1))
@@ -255,5 +261,5 @@ def _read_counts(fields: Mapping[str, str], key: str, path: str | PathLike[str])
         return None
     match = re.fullmatch(r"\s*([0-9]+)\s*,\s*([0-9]+)\s*,\s*([0-9]+)\s*", text)
     if match is None:
-        raise RecordingError(f"{path}: {key} must be three counts (AP,LF,SY), got {text!r}: {_RESTORE}")
+        raise RecordingError(f"{path}: {key} must be three counts (AP,LF,SY), got {_shown(text)}: {_RESTORE}")
     return int(match[1]), int(match[2]), int(match[3])

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from hybridfactory.events.snippets import SnippetRequest, iter_snippets, remove_baseline
 from hybridfactory.ground_truth.run import HybridRun
+from hybridfactory.ground_truth.run_tables import read_annotations
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
 from hybridfactory.report.rendered import open_source_and_hybrid
@@ -148,7 +148,7 @@ class _Spikes:
 
 def _spikes_of_run(run: HybridRun) -> tuple[list[_Spikes], list[_Spikes]]:
     """Spikes of every injected unit's donor, and its own."""
-    table = pd.read_csv(run.manifest.paths.annotations, usecols=["timestep", "cluster"])
+    table = read_annotations(run.manifest.paths.annotations)
     stated = {int(str(label)): times.to_numpy() for label, times in table.groupby("cluster")["timestep"]}
     events = {int(str(label)): part for label, part in run.artificial_units.groupby("new_unit")}
     units = run.units[run.units["status"] == "injected"].sort_values("true_unit")

@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
 from hybridfactory.ground_truth.run import HybridRun
+from hybridfactory.ground_truth.run_tables import read_refusals
 from hybridfactory.report.page import Cell, Column, Table, cell, number
 from hybridfactory.report.realism_scores import RealismScore
 
@@ -75,7 +74,7 @@ def refused_unit_table(content: Mapping[str, Any]) -> Table:
 
 def refused_event_table(run: HybridRun) -> Table:
     """One row per unit and reason for which spikes of it got no event."""
-    plan = pd.read_csv(run.manifest.paths.plan, usecols=["true_unit", "status", "reason"])
+    plan = read_refusals(run.manifest.paths.plan)
     refused = plan[plan["status"] == "event refused"]
     counts = Counter(zip(refused["true_unit"].tolist(), refused["reason"].tolist(), strict=True))
     rows = [[cell(unit, 0), cell(count, 0), cell(reason)] for (unit, reason), count in sorted(counts.items())]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfactory.errors import MissingFileError, SortingError
+from hybridfactory.errors import HybridFactoryError, MissingFileError, SortingError
 from hybridfactory.sorting.detection import detect_format
 from hybridfactory.sorting.jrclust3 import read_jrclust3
 from hybridfactory.sorting.jrclust4 import read_jrclust4
@@ -103,12 +103,17 @@ def read_found_sorting(source: Any) -> FoundSorting:
     if hasattr(source, "to_spike_vector"):
         return from_spikeinterface(source, type(source).__name__)
     path = Path(source).expanduser()
-    if not path.exists():
-        raise MissingFileError(f"{path}: no such file or folder; give the sorter's output")
     try:
+        if not path.exists():
+            raise MissingFileError(f"{path}: no such file or folder; give the sorter's output")
         return _read(path)
     except PermissionError as error:
         raise SortingError(f"{error.filename}: may not be read; check its permissions") from error
+    except HybridFactoryError:
+        raise
+    except OSError as error:
+        where = error.filename or path
+        raise SortingError(f"{where}: cannot be read ({error.strerror}); check the path and the disk") from error
 
 
 def _read(path: Path) -> FoundSorting:

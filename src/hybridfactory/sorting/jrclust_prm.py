@@ -17,7 +17,7 @@ ASSIGNMENT = re.compile(
 )
 COMMENT = re.compile(r"('(?:[^'\n]|'')*')|(?:%|\.\.\.)[^\n]*")
 QUOTED = re.compile(r"'((?:[^'\n]|'')*)'")
-RANGE = re.compile(r"(\d+)(?::(-?\d+))?(?::(\d+))?")
+RANGE = re.compile(r"(\d{1,9})(?::(-?\d{1,9}))?(?::(\d{1,9}))?")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class JrclustPrm:
         Rows of the raw files.
     sampling_frequency : float, optional
         Hz.
+    data_type : str, optional
+        MATLAB's name of the samples' type.
+    site_positions : tuple of (float, float), optional
+        µm, in the order of the sites; None as well if they are computed.
+    site_shanks : tuple of int, optional
     """
 
     path: Path
@@ -42,6 +47,9 @@ class JrclustPrm:
     recordings: tuple[str, ...] = ()
     num_rows: int | None = None
     sampling_frequency: float | None = None
+    data_type: str | None = None
+    site_positions: tuple[tuple[float, float], ...] | None = None
+    site_shanks: tuple[int, ...] | None = None
 
 
 def find_prm(result_path: Path) -> Path | None:
@@ -70,12 +78,17 @@ def read_prm(path: Path) -> JrclustPrm:
     site_map = values.get("siteMap") or values.get("viSite2Chan")
     recordings = values.get("rawRecordings") or values.get("vcFile") or ""
     num_rows = _number(values.get("nChans"))
+    types = QUOTED.findall(values.get("dataType") or values.get("vcDataType") or "")
+    shanks = values.get("shankMap") or values.get("viShank_site")
     return JrclustPrm(
         path=path,
         site_map=_whole_list(site_map) if site_map else None,
         recordings=tuple(found.replace("''", "'") for found in QUOTED.findall(recordings)),
         num_rows=int(num_rows) if num_rows else None,
         sampling_frequency=_number(values.get("sampleRate") or values.get("sRateHz")),
+        data_type=types[0] if types else None,
+        site_positions=_pairs(values.get("siteLoc") or values.get("mrSiteXY")),
+        site_shanks=_whole_list(shanks) if shanks else None,
     )
 
 
@@ -85,6 +98,16 @@ def _number(text: str | None) -> float | None:
     except ValueError:  # computed, not stated
         return None
     return value if 0 < value < float("inf") else None
+
+
+def _pairs(text: str | None) -> tuple[tuple[float, float], ...] | None:
+    """Read ``[0, 0; 25, 20]`` as pairs of numbers; None for anything else."""
+    lines = [line for line in re.split(r"[;\n]", (text or "").strip("[]() \t\r\n")) if line.strip()]
+    try:
+        pairs = [tuple(float(item) for item in re.split(r"[\s,]+", line.strip().strip(","))) for line in lines]
+    except ValueError:  # computed, not stated
+        return None
+    return tuple((pair[0], pair[1]) for pair in pairs) if pairs and all(len(pair) == 2 for pair in pairs) else None
 
 
 def _whole_list(text: str) -> tuple[int, ...] | None:

@@ -1,6 +1,6 @@
 """MATLAB files of either generation behind one face: variables by name, in MATLAB's own orientation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 
 from hybridfactory.errors import MissingFileError, SortingError
 
-__all__ = ["MatFile", "open_mat", "positive_number", "require_numbers"]
+__all__ = ["MatFile", "open_mat", "positive_number", "reader_of", "require_numbers"]
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+HDF5_OFFSETS = (0, 512, 1024, 2048, 4096)
+"""Where the signature may stand; MATLAB puts it after a heading of 512 bytes."""
 
 
 class MatFile(Protocol):
@@ -26,10 +30,16 @@ class MatFile(Protocol):
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a char array, or a cell array of them, as strings; empty if there is none."""
 
+    def close(self) -> None:
+        """Close the file."""
+
 
 @contextmanager
 def open_mat(path: Path, variables: Sequence[str]) -> Iterator[MatFile]:
     """Open a MATLAB file, v7.3 (HDF5) or v7 and older.
+
+    It is read in a process of its own: on damaged files the libraries that know these formats may crash, never come
+    to an end, or ask for any amount of memory.
 
     Parameters
     ----------
@@ -41,22 +51,32 @@ def open_mat(path: Path, variables: Sequence[str]) -> Iterator[MatFile]:
     ------
     MissingFileError, SortingError
     """
+    from hybridfactory.sorting.mat_process import MatProcess  # noqa: PLC0415
+
     if not path.is_file():
         raise MissingFileError(f"{path}: no such file; check data_directory")
-    # Most sortings need neither h5py nor scipy.io, which take half a second to import.
-    import h5py  # noqa: PLC0415
-
-    from hybridfactory.sorting.mat_v7 import MatV7  # noqa: PLC0415
-    from hybridfactory.sorting.mat_v73 import MatV73  # noqa: PLC0415
-
-    if not h5py.is_hdf5(path):
-        yield MatV7(path, variables)
-        return
-    mat = MatV73(path)
-    try:
+    with MatProcess(path, variables) as mat:
         yield mat
-    finally:
-        mat.close()
+
+
+def reader_of(path: Path) -> Callable[[Path, Sequence[str]], MatFile]:
+    """Import what reads a file of this generation: h5py and scipy.io take a while, and only one is needed."""
+    if _is_hdf5(path):
+        from hybridfactory.sorting.mat_v73 import MatV73  # noqa: PLC0415
+
+        return lambda path, _variables: MatV73(path)
+    from hybridfactory.sorting.mat_v7 import MatV7  # noqa: PLC0415
+
+    return MatV7
+
+
+def _is_hdf5(path: Path) -> bool:
+    with path.open("rb") as stream:
+        for offset in HDF5_OFFSETS:
+            stream.seek(offset)
+            if stream.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE:
+                return True
+    return False
 
 
 def require_numbers(mat: MatFile, name: str, advice: str) -> NDArray[Any]:

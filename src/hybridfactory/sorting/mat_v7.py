@@ -19,7 +19,12 @@ __all__ = ["MatV7"]
 LARGEST_RATIO = 1100
 
 DAMAGE = (
+    AssertionError,
+    AttributeError,
+    NameError,
+    NotImplementedError,
     OSError,
+    RuntimeError,
     ValueError,
     TypeError,
     KeyError,
@@ -52,13 +57,16 @@ class MatV7:
                 f"{path}: is cut short: it has a MATLAB v7.3 heading and nothing more; copy it again"
             ) from error
         except DAMAGE as error:
-            reason = " ".join(str(error).split())
+            reason = " ".join(str(error).split()) or type(error).__name__
             raise SortingError(
                 f"{path}: not a MATLAB file, damaged or cut short ({reason}); "
                 "copy it again or save it from MATLAB again"
             ) from error
         self._names = frozenset(name for name, _, _ in stated)
         self._values: dict[str, Any] = {name: found[name] for name in variables if name in found}
+
+    def close(self) -> None:
+        """Nothing is open: all was read at once."""
 
     def _refuse_absurd(self, stated: list[tuple[str, tuple[int, ...], str]]) -> None:
         room = LARGEST_RATIO * self.path.stat().st_size

@@ -114,7 +114,7 @@ def _damage(path: Path) -> Iterator[None]:
     except SortingError:
         raise
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, MemoryError, OverflowError) as error:
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise SortingError(
             f"{path}: damaged or cut short ({reason}); copy it again or save it from MATLAB again"
         ) from error

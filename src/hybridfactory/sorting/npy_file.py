@@ -13,7 +13,20 @@ from numpy.typing import NDArray
 
 from hybridfactory.errors import MissingFileError, SortingError
 
-__all__ = ["NpyHeader", "open_npy", "read_npy_header"]
+__all__ = ["NpyDamageError", "NpyHeader", "open_npy", "parse_npy_header", "read_npy_header"]
+
+UNREADABLE = (
+    ValueError,
+    EOFError,
+    TypeError,
+    KeyError,
+    SyntaxError,
+    MemoryError,
+    OverflowError,
+    RecursionError,
+    tokenize.TokenError,
+)
+"""What NumPy raises for headers that are none."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,10 @@ class NpyHeader:
     fortran_order: bool
     dtype: np.dtype[Any]
     offset: int
+
+
+class NpyDamageError(Exception):
+    """The text says what is wrong; whoever reads the file knows which, and what to do about it."""
 
 
 def read_npy_header(path: Path) -> NpyHeader:
@@ -39,6 +56,28 @@ def read_npy_header(path: Path) -> NpyHeader:
     if not path.is_file():
         raise MissingFileError(f"{path}: no such file; export the sorting again, with all its files")
     try:
+        header = parse_npy_header(path)
+    except PermissionError:
+        raise
+    except OSError as error:
+        raise SortingError(f"{path}: cannot be read ({error.strerror}); copy the file again") from error
+    except NpyDamageError as error:
+        raise SortingError(f"{path}: {error}; export the sorting again") from error
+    if header.dtype.kind not in "iuf":
+        raise SortingError(f"{path}: holds {header.dtype} values, not numbers; export the sorting again")
+    return header
+
+
+def parse_npy_header(path: Path) -> NpyHeader:
+    """Read an npy file's header, and check that the file holds what it promises.
+
+    Raises
+    ------
+    NpyDamageError
+        Not an npy file, or fewer bytes than the header claims.
+    OSError
+    """
+    try:
         with path.open("rb") as file, warnings.catch_warnings():
             # Files written by Python 2 read well; that numpy has to try twice is of no use to anyone.
             warnings.simplefilter("ignore", UserWarning)
@@ -48,18 +87,13 @@ def read_npy_header(path: Path) -> NpyHeader:
             else:
                 shape, fortran_order, dtype = npy_format.read_array_header_2_0(file)
             header = NpyHeader(shape, fortran_order, dtype, file.tell())
-    except (OSError, ValueError, EOFError, TypeError, SyntaxError, tokenize.TokenError) as error:
-        reason = " ".join(str(error).split())
-        raise SortingError(f"{path}: not a readable npy file ({reason}); export the sorting again") from error
-    if header.dtype.kind not in "iuf":
-        raise SortingError(f"{path}: holds {header.dtype} values, not numbers; export the sorting again")
+    except UNREADABLE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise NpyDamageError(f"not a readable npy file ({reason})") from error
     claimed = math.prod(header.shape) * header.dtype.itemsize
     held = path.stat().st_size - header.offset
     if min(header.shape, default=0) < 0 or claimed > held:
-        raise SortingError(
-            f"{path}: is cut short: its header promises {claimed} bytes of numbers, it holds {held}; "
-            "copy the file again"
-        )
+        raise NpyDamageError(f"is cut short: its header promises {claimed} bytes of numbers, it holds {held}")
     return header
 
 

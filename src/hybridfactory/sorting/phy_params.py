@@ -24,6 +24,10 @@ class PhyParams:
         Hz.
     hp_filtered : bool
         Whether those files are filtered already, hence not the raw recording.
+    data_type : str, optional
+        NumPy's name of their samples' type.
+    offset : int
+        Bytes in front of the first sample.
     warnings : tuple of str
     """
 
@@ -31,6 +35,8 @@ class PhyParams:
     num_rows: int | None = None
     sampling_frequency: float | None = None
     hp_filtered: bool = False
+    data_type: str | None = None
+    offset: int = 0
     warnings: tuple[str, ...] = ()
 
 
@@ -47,11 +53,14 @@ def read_phy_params(path: Path) -> PhyParams:
         return PhyParams(warnings=(note,))
     values = dict(_assignments(statements))
     rows = _positive(values.get("n_channels_dat"))
+    data_type, offset = values.get("dtype"), _positive(values.get("offset"))
     return PhyParams(
         dat_paths=_paths(values.get("dat_path")),
         num_rows=int(rows) if rows is not None and rows.is_integer() else None,
         sampling_frequency=_positive(values.get("sample_rate")),
         hp_filtered=values.get("hp_filtered") is True,
+        data_type=data_type if isinstance(data_type, str) else None,
+        offset=int(offset or 0),
     )
 
 

@@ -57,7 +57,7 @@ def _extent(templates: NDArray[Any], *, along_channels: bool) -> NDArray[np.floa
     """
     num_templates, _, num_columns = templates.shape
     extent = np.empty((num_templates, num_columns))
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         if along_channels:
             for column in range(num_columns):
                 extent[:, column] = np.ptp(templates[:, :, column], axis=1)

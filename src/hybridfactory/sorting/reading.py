@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hybridfactory.errors import ParameterError, SortingError
+from hybridfactory.errors import HybridFactoryError, ParameterError, SortingError
 from hybridfactory.sorting.detection import SorterOutput, find_sorter_output
 from hybridfactory.sorting.jrclust3 import read_jrclust3
 from hybridfactory.sorting.jrclust4 import read_jrclust4
@@ -59,6 +59,12 @@ def read_sorting(
         )
     except PermissionError as error:
         raise SortingError(f"{error.filename}: may not be read; check its permissions") from error
+    except HybridFactoryError:
+        raise
+    except OSError as error:
+        raise SortingError(
+            f"{error.filename or data_directory}: cannot be read ({error.strerror}); check it"
+        ) from error
 
 
 def _reader(output: SorterOutput) -> Callable[..., Sorting]:

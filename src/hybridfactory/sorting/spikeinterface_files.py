@@ -1,6 +1,7 @@
 """Sortings that SpikeInterface has saved: folders, zarr, npz and json, loaded without running what they hold."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -19,6 +20,15 @@ MARKS = (
     "spikeinterface_log.json",
     "cached.json",
 )
+
+UNPICKLING = (
+    "NumpyFolderSorting",
+    "NpzFolderSorting",
+    "ZarrSortingExtractor",
+    "BinaryFolderRecording",
+    "ZarrRecordingExtractor",
+)
+"""Classes that unpickle what lies in the folder that they are given."""
 
 UNREADABLE = (
     ArithmeticError,
@@ -161,14 +171,25 @@ def _from_zarr(path: Path) -> Any:
     return ZarrSortingExtractor(path, zarr_group=group)
 
 
+def _refuse_foreign_class(name: str, path: Path) -> None:
+    from spikeinterface.core.base import BaseExtractor  # noqa: PLC0415
+
+    module, _, attribute = name.rpartition(".")
+    found = None
+    if module.startswith("spikeinterface."):
+        found = getattr(import_module(module), attribute, None)
+    if not (isinstance(found, type) and issubclass(found, BaseExtractor)):
+        raise SortingError(f"{path}: names the class {name}, which is no sorting of SpikeInterface; save it again")
+    if attribute in UNPICKLING:
+        raise SortingError(f"{path}: refers to a {attribute}; give that folder itself")
+
+
 def _refuse_foreign_classes(content: Any, path: Path) -> None:
     """Let a json file name classes of SpikeInterface only: whatever it names is imported and called."""
     if isinstance(content, dict):
         name = content.get("class")
-        if name is not None and "kwargs" in content and not str(name).startswith("spikeinterface."):
-            raise SortingError(
-                f"{path}: names the class {name}, which is not SpikeInterface's; save the sorting again"
-            )
+        if name is not None and "kwargs" in content:
+            _refuse_foreign_class(str(name), path)
         values = list(content.values())
     else:
         values = content if isinstance(content, list) else []

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from hybridfactory.errors import HybridFactoryError
 from hybridfactory.ground_truth.run import HybridRun
+from hybridfactory.ground_truth.run_tables import read_annotations
 from hybridfactory.sorting import Sorting, read_sorting
 from hybridfactory.validation.run_truth import positions_of_rows
 from hybridfactory.validation.spikes import sorted_spikes
@@ -69,7 +69,7 @@ def _from_annotations(
 ) -> OriginalSorting:
     reason = f"the original sorting cannot be read ({error})"
     path = run.manifest.paths.annotations
-    table = pd.read_csv(path, usecols=["timestep", "cluster"])
+    table = read_annotations(path)
     injected = run.artificial_units["new_unit"].unique()
     real = table[~table["cluster"].isin(injected)]
     if real.empty:

@@ -9,13 +9,12 @@ from typing import Any
 
 from hybridfactory._version import __version__
 from hybridfactory.errors import OutputError
-from hybridfactory.injection.staging import STAGING_NAME
+from hybridfactory.injection.publishing import ASIDE_NAME, STAGING_NAME
 from hybridfactory.validation.result import TABLES, ValidationResult
 
 __all__ = [
     "SUMMARY_NAME",
     "check_output",
-    "clear_interrupted",
     "files_of_earlier_validation",
     "summarise",
     "write_summary",
@@ -25,8 +24,6 @@ __all__ = [
 SUMMARY_NAME = "summary.json"
 FORMAT = "hybridfactory validation"
 FORMAT_VERSION = 1
-ASIDE_NAME = "replaced"
-"""Folder inside the staging folder in which `publish` keeps what it takes away until all is in place."""
 
 _log = logging.getLogger("hybridfactory")
 
@@ -72,23 +69,6 @@ def files_of_earlier_validation(folder: Path) -> tuple[Path, ...]:
         return ()
     _log.info("replacing the earlier validation in %s", folder)
     return (folder / SUMMARY_NAME, *(folder / name for name in _names(summary)))
-
-
-def clear_interrupted(staging: Path) -> None:
-    """Take back what a validation had put in place when it was killed, and give back what it had taken away.
-
-    Parameters
-    ----------
-    staging : pathlib.Path
-        The folder that it left behind.
-    """
-    folder, aside = staging.parent, staging / ASIDE_NAME
-    for name in _names(_read_summary(staging)):
-        if not (staging / name).exists():
-            (folder / name).unlink(missing_ok=True)
-    if aside.is_dir():
-        for path in aside.iterdir():
-            path.replace(folder / path.name)
 
 
 def write_tables(result: ValidationResult, folder: Path) -> list[Path]:

@@ -1,0 +1,81 @@
+"""Options that say of a recording what cannot be found by itself; commands that look for one share them."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from hybridfactory.pipeline.inputs import Ask, Known
+
+__all__ = ["FilesCommand", "asker", "known_from", "recording_options"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+RAW = "--raw"
+
+
+class FilesCommand(click.Command):
+    """A command whose ``--raw`` takes several files, as a shell's glob gives them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeat ``--raw`` before each file; a folder among them is the sorting."""
+        return super().parse_args(ctx, _repeated(args))
+
+
+def _repeated(arguments: Sequence[str]) -> list[str]:
+    result: list[str] = []
+    takes_files = False
+    for position, word in enumerate(arguments):
+        is_first = position > 0 and arguments[position - 1] == RAW
+        if word.startswith("-") and not is_first:
+            takes_files = word == RAW
+        elif takes_files and not is_first:
+            if Path(word).is_dir():
+                takes_files = False
+            else:
+                result.append(RAW)
+        result.append(word)
+    return result
+
+
+def recording_options(function: Function) -> Function:
+    """Add the options that describe a recording."""
+    path = click.Path(path_type=Path)
+    for option in (
+        click.option("--rows", type=click.IntRange(min=1), help="Rows (saved channels) of the raw files."),
+        click.option("--data-type", metavar="TYPE", help="NumPy type of the samples, such as int16."),
+        click.option(
+            "--probe", metavar="PROBE", help="neuropixels3a, eMouse, or a probeinterface .json or .npz file."
+        ),
+        click.option("--sample-rate", metavar="HZ", type=float, help="Sampling rate of the raw files."),
+        click.option(RAW, metavar="FILE...", multiple=True, type=path, help="Raw recording, one file or several."),
+    ):
+        function = option(function)
+    return function
+
+
+def known_from(
+    raw: Sequence[Path], sample_rate: float | None, probe: str | None, data_type: str | None, rows: int | None
+) -> "Known":
+    """Put together what these options say.
+
+    Raises
+    ------
+    ParameterError
+        If the sampling rate is no rate.
+    """
+    from hybridfactory.errors import ParameterError
+    from hybridfactory.pipeline.inputs import Known
+
+    if sample_rate is not None and not 0 < sample_rate < float("inf"):
+        raise ParameterError(f"--sample-rate: {sample_rate:g} is no number above 0")
+    return Known(raw=tuple(raw), sample_rate=sample_rate, data_type=data_type, probe=probe, num_rows=rows)
+
+
+def asker(silent: bool) -> "Ask | None":
+    """Return what asks the user on a terminal; None where there is nobody to ask."""
+    if silent or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    return lambda option, question: str(click.prompt(f"{question} [{option}]", err=True))

@@ -1,0 +1,1 @@
+"""The place where programs of 2018 look for `HybridDataSet`."""

@@ -1,0 +1,68 @@
+"""A run that is killed, at any moment or at any step, loses nothing, and the next run is as if nothing had been."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from states import fill
+from stories import NUM_KILLS, STORIES, Stage
+
+MINE = {"notes.txt": b"somebody else's"}
+
+Step = list[str]
+"""Name of a call, and the paths it is about."""
+
+SHARE_OF_STEPS = 6
+"""The suite kills at one step in so many; ``make faults`` at all."""
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_killed_at_random_moments(stage: Stage, name: str, num_kills: int) -> None:
+    """From before it begins until after it ends; every third time, the run after it is killed too."""
+    rng = np.random.default_rng(STORIES.index(name))
+    count = -(-num_kills // len(STORIES))
+    num_killed = 0
+    for index in range(count):
+        story = stage.set_up(name)
+        mine = MINE if story.earlier else {}
+        for file, data in mine.items():
+            (stage.world.out / file).write_bytes(data)
+        for _ in range(2 if index % 3 == 0 else 1):
+            # Spread evenly, at a moment of its own within each part.
+            moment = 1.1 * story.seconds * (index + rng.random()) / count
+            num_killed += stage.program.run(*story.arguments, signal_after_s=moment).was_killed
+            stage.assert_never_wrong(story, mine)
+        stage.run_again(story, mine)
+    assert num_killed > 0.6 * count
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_killed_before_each_step(stage: Stage, name: str, num_kills: int, tmp_path: Path) -> None:
+    """Before every call that changes what is on the disk: no order of them leaves a wrong folder in between."""
+    story = stage.set_up(name)
+    record = tmp_path / "steps.txt"
+    assert stage.program.run(*story.arguments, faults={"record": str(record)}).code == 0
+    steps = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
+    assert len(steps) > 20
+    number_of = chosen_steps(steps, SHARE_OF_STEPS if num_kills <= NUM_KILLS else 1, STORIES.index(name))
+    ends = set()
+    for number in number_of:
+        fill(stage.world.out, story.before)
+        ended = stage.program.run(*story.arguments, faults={"kill_at": number})
+        assert ended.was_killed, ended.err
+        ends.add(stage.assert_never_wrong(story, {}))
+        stage.run_again(story, {})
+    assert len(ends) > 1 or name == "first run"
+
+
+def chosen_steps(steps: list[Step], share: int, offset: int) -> list[int]:
+    """Numbers of steps to kill at: of writes into one file, which all look alike, the first and the last."""
+    names = [step[0] for step in steps]
+    alike = ("pwrite", "copy_file_range", "sendfile", "write")
+    chosen = [
+        number
+        for number, name in enumerate(names)
+        if name not in alike or name not in names[:number] or name not in names[number + 1 :]
+    ]
+    return chosen[offset % share :: share]
