@@ -13,6 +13,7 @@ __all__ = ["SpikeGLXMeta", "meta_path_of", "read_meta", "whole_number", "write_h
 
 _RESTORE = "restore the meta file as SpikeGLX wrote it"
 _LONGEST_SHOWN = 60
+_MOST_ROWS = 10**6
 _RATE_FIELDS = ("imSampRate", "niSampRate", "obSampRate")
 
 
@@ -130,6 +131,8 @@ def read_meta(path: str | PathLike[str]) -> SpikeGLXMeta:
     num_rows = whole_number(fields, "nSavedChans", path)
     if not num_rows:
         raise RecordingError(f"{path}: nSavedChans is missing or 0, so the number of rows is unknown: {_RESTORE}")
+    if num_rows > _MOST_ROWS:
+        raise RecordingError(f"{path}: nSavedChans is {num_rows}, more rows than any recording has: {_RESTORE}")
     saved_channels = _read_saved_channels(fields, num_rows, path)
     num_ap_rows, num_sync_rows = _count_bands(fields, saved_channels, path)
     return SpikeGLXMeta(
@@ -227,6 +230,8 @@ def _read_saved_channels(fields: Mapping[str, str], num_rows: int, path: str | P
             )
         first, _, last = part.partition(":")
         channels.extend(range(int(first), int(last or first) + 1))
+        if len(channels) > _MOST_ROWS:
+            break
     if len(channels) != num_rows:
         raise RecordingError(
             f"{path}: snsSaveChanSubset lists {len(channels)} channels, but nSavedChans is {num_rows}: {_RESTORE}"
@@ -259,7 +264,7 @@ def _read_counts(fields: Mapping[str, str], key: str, path: str | PathLike[str])
     text = fields.get(key, "")
     if not text:
         return None
-    match = re.fullmatch(r"\s*([0-9]+)\s*,\s*([0-9]+)\s*,\s*([0-9]+)\s*", text)
+    match = re.fullmatch(r"\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*", text)
     if match is None:
         raise RecordingError(f"{path}: {key} must be three counts (AP,LF,SY), got {_shown(text)}: {_RESTORE}")
     return int(match[1]), int(match[2]), int(match[3])
