@@ -63,7 +63,7 @@ def before_and_after(run: HybridRun) -> Figure:
     time_ms = np.arange(-before, after) / run.sampling_frequency * 1000
     figure = new_figure(8.0, 4.6)
     axes = figure.subplots()
-    step = 1.1 * np.ptp(hybrid[:, center]) / 3
+    step = np.ptp(hybrid[:, center]) / 4
     for place, column in enumerate(shown):
         old = source[:, rows[column]].astype(float)
         level = place * step - np.median(old)
@@ -119,7 +119,7 @@ def event_times(run: HybridRun) -> Figure:
         raster.eventplot(inside, lineoffsets=place, linelengths=0.7, colors=color, linewidths=1.1)
     raster.set_yticks([0, 1], ["injected", "donor"])
     raster.set(xlabel="time (s)", title="two seconds of a donor and of the unit injected from it")
-    apart.hist(1000 * (injected_s - donor_s), bins=40, color=INJECTED)
+    apart.hist(1000 * (injected_s - donor_s), bins=40, range=(-15.0, 15.0), color=INJECTED)
     apart.set(xlabel="event minus its donor spike (ms)", ylabel="events", title="time_jitter = 100 samples")
     return figure
 

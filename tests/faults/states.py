@@ -36,8 +36,10 @@ def timeless(manifest: bytes) -> bytes:
     content = json.loads(manifest)
     for key in ("created", "written"):
         content.pop(key, None)
-    for target in content["targets"]:
-        target.pop("mtime_ns", None)
+    reset = content.get("reset") or {}
+    reset.pop("time", None)
+    for file in (*content["targets"], *reset.get("files", ())):
+        file.pop("mtime_ns", None)
     return json.dumps(content, indent=1).encode()
 
 

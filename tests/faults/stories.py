@@ -12,8 +12,9 @@ from tiny_world import TinyWorld, make_tiny_world
 from warm_program import Ended, WarmProgram, warm_program
 
 NUM_KILLS = 60
-STORIES = ["first run", "over an earlier run", "over a run of the same name", "copy = false", "write"]
-REUSING = ("over a run of the same name", "copy = false")
+RUNS = ["first run", "over an earlier run", "over a run of the same name", "copy = false", "write"]
+STORIES = [*RUNS, "reset"]
+REUSING = ("over a run of the same name", "copy = false", "reset")
 """Stories in which the earlier hybrid is worked on, so that a fault may leave neither run."""
 
 
@@ -101,6 +102,7 @@ def set_stage(folder: Path) -> Iterator[Stage]:
             ("over a run of the same name", ["generate", same_name], "run"),
             ("copy = false", ["generate", reusing], "run"),
             ("write", ["write", world.out], "planned"),
+            ("reset", ["reset", world.out], "run"),
         ):
             arguments = [*map(str, words), "--silent"]
             seconds = []

@@ -13,28 +13,34 @@ MINE = {"notes.txt": b"somebody else's"}
 Step = list[str]
 """Name of a call, and the paths it is about."""
 
-SHARE_OF_STEPS = 6
+SHARE_OF_STEPS = 16
 """The suite kills at one step in so many; ``make faults`` at all."""
 
 
 @pytest.mark.parametrize("name", STORIES)
 def test_killed_at_random_moments(stage: Stage, name: str, num_kills: int) -> None:
-    """From before it begins until after it ends; every third time, the run after it is killed too."""
+    """From its beginning to its end; every third time, the run after it is killed too."""
     rng = np.random.default_rng(STORIES.index(name))
     count = -(-num_kills // len(STORIES))
-    num_killed = 0
-    for index in range(count):
+    seconds = stage.stories[name].seconds
+    num_killed = num_tried = 0
+    while num_killed < count:
         story = stage.set_up(name)
         mine = MINE if story.earlier else {}
         for file, data in mine.items():
             (stage.world.out / file).write_bytes(data)
-        for _ in range(2 if index % 3 == 0 else 1):
+        for _ in range(2 if num_tried % 3 == 0 else 1):
             # Spread evenly, at a moment of its own within each part.
-            moment = 1.1 * story.seconds * (index + rng.random()) / count
-            num_killed += stage.program.run(*story.arguments, signal_after_s=moment).was_killed
+            moment = seconds * (num_killed + rng.random()) / count
+            ended = stage.program.run(*story.arguments, signal_after_s=moment)
+            if ended.was_killed:
+                num_killed += 1
+            else:  # that was too late: on a machine that others use as well, runs differ in speed
+                seconds *= 0.9
             stage.assert_never_wrong(story, mine)
         stage.run_again(story, mine)
-    assert num_killed > 0.6 * count
+        num_tried += 1
+        assert num_tried < 5 * count
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -44,8 +50,8 @@ def test_killed_before_each_step(stage: Stage, name: str, num_kills: int, tmp_pa
     record = tmp_path / "steps.txt"
     assert stage.program.run(*story.arguments, faults={"record": str(record)}).code == 0
     steps = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
-    assert len(steps) > 20
-    number_of = chosen_steps(steps, SHARE_OF_STEPS if num_kills <= NUM_KILLS else 1, STORIES.index(name))
+    assert len(steps) > 15
+    number_of = chosen_steps(steps, SHARE_OF_STEPS if num_kills <= NUM_KILLS else 1, 7 * STORIES.index(name))
     ends = set()
     for number in number_of:
         fill(stage.world.out, story.before)
@@ -53,7 +59,7 @@ def test_killed_before_each_step(stage: Stage, name: str, num_kills: int, tmp_pa
         assert ended.was_killed, ended.err
         ends.add(stage.assert_never_wrong(story, {}))
         stage.run_again(story, {})
-    assert len(ends) > 1 or name == "first run"
+    assert len(ends) > 1 or name in ("first run", "reset")
 
 
 def chosen_steps(steps: list[Step], share: int, offset: int) -> list[int]:

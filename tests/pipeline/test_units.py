@@ -89,7 +89,7 @@ def test_a_sorting_of_another_recording_is_refused(place: Path, tmp_path: Path) 
 
 
 def test_what_is_missing_is_named_by_its_option(place: Path, tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match="tells the probe: give --probe"):
+    with pytest.raises(ParameterError, match="cannot tell the probe: give --probe"):
         survey_units(place)
     shutil.copytree(place / "sorted", tmp_path / "sorted")
     with pytest.raises(ParameterError, match="give --raw"):

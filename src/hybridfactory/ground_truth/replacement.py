@@ -191,4 +191,11 @@ def files_of_earlier_run(folder: Path) -> tuple[Path, ...]:
     except HybridFactoryError:
         return ()
     _log.info("replacing run %s in %s", manifest.session_name, folder)
+    for path in manifest.derived_paths:
+        if path.is_dir():
+            _log.warning(
+                "%s was made of run %s, which is replaced: remove it if you no longer need it",
+                path,
+                manifest.session_name,
+            )
     return (manifest.paths.manifest, *manifest.all_paths, *removable(manifest))

@@ -14,6 +14,7 @@ from hybridfactory.ground_truth.manifest import (
     unwritten,
 )
 from hybridfactory.ground_truth.replacement import refuse_to_overwrite
+from hybridfactory.ground_truth.witness import look_at, refuse_changes
 from hybridfactory.injection.compare import Difference, compare, outside
 from hybridfactory.injection.journal import Journal, load_journal, take_checksums
 from hybridfactory.injection.script import load_script
@@ -61,6 +62,7 @@ def take_back(folder: Path, *, progress: ProgressCallback = no_progress) -> Mani
         if not (manifest.is_written or manifest.is_reset or manifest.is_half_reset):
             raise MissingFileError(f"the run in {folder} has not written its hybrid: there is nothing to take back")
         check_sources(manifest, GENERATE_AGAIN)
+        witnesses = look_at(manifest.source_paths)
         recording = manifest.recording_in(manifest.source_paths)
         targets = manifest.target_paths
         _check_targets(manifest, recording)
@@ -68,6 +70,7 @@ def take_back(folder: Path, *, progress: ProgressCallback = no_progress) -> Mani
         _refuse_changes(manifest, recording, journal, progress)
         replace_manifest(folder, {**unwritten(manifest.content), "reset": _state(targets, is_complete=False)})
         restore_into(targets, recording, journal.ranges, progress=progress)
+        refuse_changes(witnesses)
         content = {**unwritten(manifest.content), "reset": _state(targets, is_complete=True)}
         replace_manifest(folder, content)
     return Manifest(folder, content)

@@ -97,9 +97,7 @@ class HybridRun:
         HybridFactoryError
             If a file is missing, or holds what is neither the run's nor the source's. Nothing is changed then.
         """
-        content = take_back(self.output_directory, progress=progress).content
-        self.manifest.content.clear()
-        self.manifest.content.update(content)
+        self.manifest.renew(take_back(self.output_directory, progress=progress).content)
         self.__dict__.pop("written_recording", None)
 
     @property

@@ -59,8 +59,8 @@ def refuse_changes(witnesses: Iterable[Witness]) -> None:
         if now.size != before.size:
             what += f" (from {before.size} to {now.size} bytes)"
         raise RecordingError(
-            f"{before.path} was {what} while it was read: nothing was written; run again when the recording is "
-            "complete"
+            f"{before.path} was {what} while it was read, and what was made of it does not count: run again when the "
+            "recording is complete"
         )
 
 

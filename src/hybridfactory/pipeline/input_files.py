@@ -38,7 +38,10 @@ def find_output(place: Path) -> SorterOutput:
         folder = folder.parent
     if _holds_output(folder):
         return find_sorter_output(folder, None)
-    below = [path for path in _folders_below(folder, FOLDERS_DEEP) if _holds_output(path)]
+    # A link may lead to a folder that is seen anyway.
+    below = list(
+        {path.resolve(): path for path in _folders_below(folder, FOLDERS_DEEP) if _holds_output(path)}.values()
+    )
     if len(below) > 1:
         names = ", ".join(str(path.relative_to(folder)) for path in below[:8])
         raise SortingError(f"{place}: holds several sortings ({names}); give the one that is meant")
@@ -53,7 +56,7 @@ def _holds_output(folder: Path) -> bool:
 def _folders_below(folder: Path, depth: int) -> list[Path]:
     found = []
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".") and os.access(entry.path, os.R_OK):
+        if entry.is_dir() and not entry.name.startswith(".") and os.access(entry.path, os.R_OK):
             found += [Path(entry.path), *(_folders_below(Path(entry.path), depth - 1) if depth > 1 else [])]
     return found
 

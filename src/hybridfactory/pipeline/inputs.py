@@ -214,7 +214,7 @@ class _Finder:
                 return sorted_probe, "", where
         stated = statement.probe(num_rows)
         if stated is not None:
-            return stated, "", statement.stated_in
+            return stated, "", statement.channels_stated_in or statement.stated_in
         answer = self._missing(
             "--probe", f"the probe{reason}", "Probe: neuropixels3a, eMouse, or a probeinterface .json file"
         )
@@ -223,7 +223,7 @@ class _Finder:
     def _missing(self, option: str, what: str, question: str) -> str:
         """Ask for what cannot be found, or refuse to go on."""
         if self.ask is None:
-            raise ParameterError(f"{self.output.path}: nothing there tells {what}: give {option}")
+            raise ParameterError(f"{self.output.path}: cannot tell {what}: give {option}")
         return self.ask(option, question).strip()
 
 

@@ -18,14 +18,14 @@ from hybridfactory.events.learn import ModelSettings
 from hybridfactory.parameters import Parameters, load_parameters
 from hybridfactory.parameters.automatic_units import AutomaticUnits
 from hybridfactory.parameters.parameters import default_samples_after
-from hybridfactory.pipeline.inputs import Ask, Known, find_inputs
+from hybridfactory.pipeline.inputs import Ask, Inputs, Known, find_inputs
 from hybridfactory.pipeline.planning import probe_sites
 from hybridfactory.probes import Probe
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.source import Source, find_source_files, open_source
 from hybridfactory.sorting import Sorting, read_sorting
 
-__all__ = ["UnitSurvey", "choose_units", "survey_source", "survey_units"]
+__all__ = ["UnitSurvey", "choose_units", "survey_inputs", "survey_source", "survey_units"]
 
 SURVEY_SEED = 0
 DEFAULT_SAMPLES_BEFORE = 40
@@ -120,9 +120,13 @@ def survey_units(
     if _is_parameter_file(place):
         return _survey_parameters(load_parameters(place), realism, progress)
     found = find_inputs(place, known or Known(), label_base=label_base, ask=ask)
-    settings = _settings(
-        DEFAULT_SAMPLES_BEFORE, default_samples_after(found.source.recording.sampling_frequency), label_base
-    )
+    return survey_inputs(found, realism=realism, progress=progress)
+
+
+def survey_inputs(found: Inputs, *, realism: bool = False, progress: ProgressCallback = no_progress) -> UnitSurvey:
+    """Measure and rank the units of a sorting that was found, as long as parameters keep their defaults."""
+    after = default_samples_after(found.source.recording.sampling_frequency)
+    settings = _settings(DEFAULT_SAMPLES_BEFORE, after, found.sorting.label_base)
     return survey_source(
         found.source, found.sorting, found.data_directory, settings, realism=realism, progress=progress
     )

@@ -130,6 +130,7 @@ def _complete(run: HybridRun, source: FlatRecording, progress: ProgressCallback)
         store_manifest(content, staged_run.manifest)
         refuse_changes(witnesses)
         publish([*staged, staged_run.journal, table, staged_run.manifest], folder, [])
+        run.manifest.renew(content)
     return WriteResult(paths)
 
 

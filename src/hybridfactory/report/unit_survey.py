@@ -52,9 +52,9 @@ def survey_figure(units: Sequence[Candidate], probe: Probe, unit_of_amplitude: s
     unit_of_amplitude : str
     """
     figure = new_figure(12.0, 7.4)
-    left, right = figure.subfigures(1, 2, width_ratios=[1.0, 3.2])
+    left, right = figure.subfigures(1, 2, width_ratios=[1.0, 3.2], squeeze=False)[0]
     _draw_probe(left.subplots(), units, probe)
-    top, bottom = right.subfigures(2, 1, height_ratios=[1.75, 1.0])
+    top, bottom = right.subfigures(2, 1, height_ratios=[1.75, 1.0], squeeze=False)[:, 0]
     shown = [unit for unit in units if unit.mean.size][:MAX_TEMPLATES]
     top.suptitle(
         f"mean waveforms on their main rows, {len(shown)} of {len(units)} units, best first", fontsize=9.0, color=INK

@@ -38,6 +38,8 @@ class RecordingStatement:
         Of these files.
     channels : tuple of arrays, or None
         Rows of these files (n), positions in µm (n × 2) and shanks (n, or None) of the channels that were sorted.
+    channels_stated_in : str
+        Where that stands, if not in the same file.
     """
 
     stated_in: str
@@ -47,6 +49,7 @@ class RecordingStatement:
     sampling_frequency: float | None = None
     data_type: str | None = None
     channels: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64] | None] | None = None
+    channels_stated_in: str = ""
 
     def probe(self, num_rows: int | None) -> Probe | None:
         """Put the probe together; rows that were not sorted are listed as unconnected.
@@ -72,7 +75,7 @@ class RecordingStatement:
                 np.concatenate([rows, others]),
                 np.arange(total) < rows.size,
                 np.concatenate([positions, np.full((others.size, 2), np.nan)]),
-                f"as stated in {self.stated_in}",
+                f"as stated in {self.channels_stated_in or self.stated_in}",
                 shank_ids=[*map(str, shanks.tolist()), *[""] * others.size]
                 if several and shanks is not None
                 else None,
@@ -114,13 +117,14 @@ def _of_phy(folder: Path, raw: Sequence[Path]) -> RecordingStatement:
     is_theirs = not raw or names_raw_file(params.dat_paths, folder, raw)
     is_copy = is_filtered or SPIKEINTERFACE_COPY in names
     return RecordingStatement(
-        stated_in="params.py",
+        stated_in="phy's params.py",
         raw_files=_found(params.dat_paths, folder),
         is_filtered=is_filtered,
         num_rows=params.num_rows if is_theirs else None,
         sampling_frequency=params.sampling_frequency,
         data_type=params.data_type if is_theirs or not is_copy else None,
         channels=_phy_channels(folder) if is_theirs or not is_copy else None,
+        channels_stated_in="channel_positions.npy",
     )
 
 

@@ -1,0 +1,55 @@
+"""A signal ends the run wherever it comes."""
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from hybridfactory.cli.interruption import Interrupted, stop_signals_raise
+
+
+class Interrupting:
+    """Gets a signal where Python can raise nothing."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), self.number)
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_a_finalizer_is_not_lost(number: signal.Signals, capsys: pytest.CaptureFixture[str]) -> None:
+    hook, alarm = sys.unraisablehook, signal.getsignal(signal.SIGALRM)
+    thing = Interrupting(number)
+    with pytest.raises(Interrupted) as caught, stop_signals_raise():
+        del thing
+        time.sleep(10)
+    assert caught.value.signal_number == number
+    assert capsys.readouterr().err == ""
+    assert (sys.unraisablehook, signal.getsignal(signal.SIGALRM)) == (hook, alarm)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_a_block_that_ends_before_the_second_try_is_left_in_peace() -> None:
+    thing = Interrupting(signal.SIGTERM)
+    with stop_signals_raise():
+        del thing
+    time.sleep(0.1)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_other_errors_go_where_they_went(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing:
+        def __del__(self) -> None:
+            raise ValueError
+
+    seen = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: seen.append(unraisable.exc_type))
+    thing = Failing()
+    with stop_signals_raise():
+        del thing
+    assert seen == [ValueError]
