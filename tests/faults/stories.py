@@ -1,10 +1,11 @@
 """What may be in an output folder, and what a run then makes of it when nothing disturbs it."""
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from states import Files, assert_never_wrong, differences, digest, fill, hidden_names, visible_files
@@ -14,6 +15,7 @@ from warm_program import Ended, WarmProgram, warm_program
 NUM_KILLS = 60
 RUNS = ["first run", "over an earlier run", "over a run of the same name", "copy = false", "write"]
 STORIES = [*RUNS, "reset"]
+AFTER_A_KILL = "after a killed run"
 REUSING = ("over a run of the same name", "copy = false", "reset")
 """Stories in which the earlier hybrid is worked on, so that a fault may leave neither run."""
 
@@ -112,7 +114,24 @@ def set_stage(folder: Path) -> Iterator[Stage]:
                 seconds.append(_undisturbed(program, arguments).seconds)
                 assert not hidden_names(world.out)
             stories[name] = Story(arguments, kept / before, files, visible_files(world.out), min(seconds))
+        stories[AFTER_A_KILL] = _killed_while_publishing(
+            program, world, stories["over an earlier run"], kept / "torn"
+        )
         yield Stage(world, program, stories, digest(world.sources))
+
+
+def _killed_while_publishing(program: WarmProgram, world: TinyWorld, story: Story, place: Path) -> Story:
+    """Make a run over what the same run left that was killed when most of its files were in place."""
+    record = place.with_name("steps.txt")
+    fill(world.out, story.before)
+    assert program.run(*story.arguments, faults={"record": str(record)}).code == 0
+    steps = record.read_text(encoding="utf-8").splitlines()
+    moves = [number for number, step in enumerate(steps) if json.loads(step)[0] in ("rename", "replace")]
+    fill(world.out, story.before)
+    assert program.run(*story.arguments, faults={"kill_at": moves[-4]}).was_killed
+    assert "manifest.json" not in visible_files(world.out)
+    fill(place, world.out)
+    return replace(story, before=place)
 
 
 def _undisturbed(program: WarmProgram, arguments: list[str]) -> Ended:

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from states import fill
-from stories import NUM_KILLS, STORIES, Stage
+from stories import AFTER_A_KILL, NUM_KILLS, STORIES, Stage
 
+KILLED = [*STORIES, AFTER_A_KILL]
 MINE = {"notes.txt": b"somebody else's"}
 
 Step = list[str]
@@ -17,11 +18,11 @@ SHARE_OF_STEPS = 16
 """The suite kills at one step in so many; ``make faults`` at all."""
 
 
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("name", KILLED)
 def test_killed_at_random_moments(stage: Stage, name: str, num_kills: int) -> None:
     """From its beginning to its end; every third time, the run after it is killed too."""
-    rng = np.random.default_rng(STORIES.index(name))
-    count = -(-num_kills // len(STORIES))
+    rng = np.random.default_rng(KILLED.index(name))
+    count = -(-num_kills // len(KILLED))
     seconds = stage.stories[name].seconds
     num_killed = num_tried = 0
     while num_killed < count:
@@ -43,7 +44,7 @@ def test_killed_at_random_moments(stage: Stage, name: str, num_kills: int) -> No
         assert num_tried < 5 * count
 
 
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("name", KILLED)
 def test_killed_before_each_step(stage: Stage, name: str, num_kills: int, tmp_path: Path) -> None:
     """Before every call that changes what is on the disk: no order of them leaves a wrong folder in between."""
     story = stage.set_up(name)
@@ -51,7 +52,7 @@ def test_killed_before_each_step(stage: Stage, name: str, num_kills: int, tmp_pa
     assert stage.program.run(*story.arguments, faults={"record": str(record)}).code == 0
     steps = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
     assert len(steps) > 15
-    number_of = chosen_steps(steps, SHARE_OF_STEPS if num_kills <= NUM_KILLS else 1, 7 * STORIES.index(name))
+    number_of = chosen_steps(steps, SHARE_OF_STEPS if num_kills <= NUM_KILLS else 1, 7 * KILLED.index(name))
     ends = set()
     for number in number_of:
         fill(stage.world.out, story.before)

@@ -48,7 +48,10 @@ def publish(staged: Sequence[Path], output_directory: Path, replaced: Sequence[P
     """
     staging = output_directory / STAGING_NAME
     names = [path.relative_to(staging).as_posix() for path in staged]
-    leaving = dict.fromkeys([*(path.relative_to(output_directory).as_posix() for path in replaced), *names])
+    # What makes the others count leaves first, and comes last: in between, nothing claims to be whole.
+    leaving = dict.fromkeys(
+        [names[-1], *(path.relative_to(output_directory).as_posix() for path in replaced), *names]
+    )
     for name in leaving:
         path = output_directory / name
         if path.is_dir() and not path.is_symlink():
@@ -104,8 +107,8 @@ def _roll_back(staging: Path, names: Sequence[str]) -> bool:
     for name in reversed(names):
         if not os.path.lexists(staging / name) and os.path.lexists(folder / name):
             _move(folder / name, staging / name)
-    given_back = [path for path in sorted(aside.rglob("*")) if path.is_symlink() or not path.is_dir()]
-    for path in given_back:
+    given_back = [path for path in aside.rglob("*") if path.is_symlink() or not path.is_dir()]
+    for path in sorted(given_back, key=lambda path: (path == aside / names[-1], path)):
         _move(path, folder / path.relative_to(aside))
     _sync(folder)
     (staging / MOVES_NAME).unlink()
