@@ -39,7 +39,7 @@ def set_values(path: Path, values: dict[tuple[int, int], int]) -> dict[tuple[int
     return before
 
 
-@pytest.mark.parametrize("span", [57, 4096])
+@pytest.mark.parametrize("span", [57, 2048])
 def test_a_run_is_identical_to_itself(
     run: Path, monkeypatch: pytest.MonkeyPatch, span: int, small_world: World
 ) -> None:
@@ -56,7 +56,7 @@ def test_a_touched_file_is_identical(run: Path) -> None:
     assert hybridfactory.verify(run).is_identical
 
 
-@pytest.mark.parametrize("span", [57, 4096])
+@pytest.mark.parametrize("span", [57, 2048])
 def test_the_first_of_several_differences(run: Path, monkeypatch: pytest.MonkeyPatch, span: int) -> None:
     monkeypatch.setattr(compare, "MAX_SPAN_SAMPLES", span)
     inside = int(np.load(run / "injection-e2e.npz")["samples"][7])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfactory.errors import OutputError
-from hybridfactory.injection.render import Workspace, render_in_place
+from hybridfactory.injection.render import MAX_SPAN_SAMPLES, Workspace, render_in_place
 from hybridfactory.injection.script import InjectionScript
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatFile, FlatRecording
@@ -18,7 +18,6 @@ from hybridfactory.recording.side_by_side import NUM_WORKERS, side_by_side
 __all__ = ["Comparison", "Difference", "compare", "everything", "outside"]
 
 SPANS_PER_TASK = 16
-MAX_SPAN_SAMPLES = 4096
 
 
 @dataclass(frozen=True)
