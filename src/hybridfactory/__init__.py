@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hybridfactory.ground_truth.run import HybridRun, load
     from hybridfactory.parameters import Parameters, load_parameters
     from hybridfactory.pipeline.generate import GenerateResult, generate
+    from hybridfactory.pipeline.init import InitResult, init_parameters
     from hybridfactory.pipeline.plot import PlotResult, plot
     from hybridfactory.pipeline.realism import RealismResult, score_realism
     from hybridfactory.pipeline.reset import ResetResult, reset
@@ -23,6 +24,7 @@ __all__ = [
     "GenerateResult",
     "HybridDataSet",
     "HybridRun",
+    "InitResult",
     "Parameters",
     "PlotResult",
     "RealismResult",
@@ -34,6 +36,7 @@ __all__ = [
     "WriteResult",
     "__version__",
     "generate",
+    "init_parameters",
     "load",
     "load_parameters",
     "plot",
@@ -48,6 +51,7 @@ __all__ = [
 _HOMES = {
     "GenerateResult": "hybridfactory.pipeline.generate",
     "HybridDataSet": "hybridfactory.data.dataset",
+    "InitResult": "hybridfactory.pipeline.init",
     "HybridRun": "hybridfactory.ground_truth.run",
     "Parameters": "hybridfactory.parameters",
     "PlotResult": "hybridfactory.pipeline.plot",
@@ -59,6 +63,7 @@ _HOMES = {
     "VerifyResult": "hybridfactory.pipeline.verify",
     "WriteResult": "hybridfactory.pipeline.write",
     "generate": "hybridfactory.pipeline.generate",
+    "init_parameters": "hybridfactory.pipeline.init",
     "load": "hybridfactory.ground_truth.run",
     "load_parameters": "hybridfactory.parameters",
     "plot": "hybridfactory.pipeline.plot",

@@ -10,6 +10,7 @@ from hybridfactory.cli.demo import demo
 from hybridfactory.cli.failures import EXIT_READER_GONE, exit_code_and_message
 from hybridfactory.cli.generate import generate
 from hybridfactory.cli.group import SuggestingGroup
+from hybridfactory.cli.init import init
 from hybridfactory.cli.interruption import Interrupted, stop_signals_raise
 from hybridfactory.cli.plot import plot
 from hybridfactory.cli.realism import realism
@@ -68,7 +69,7 @@ def hybridfactory(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (generate, write, reset, verify, demo, plot, validate, realism, units):
+for command in (generate, write, reset, verify, demo, plot, validate, realism, units, init):
     hybridfactory.add_command(command)
 
 

@@ -1,0 +1,42 @@
+"""``hybridfactory init`` on the command line."""
+
+from pathlib import Path
+
+import pytest
+
+from hybridfactory.cli import main
+from hybridfactory.cli.recording_options import asker
+from hybridfactory.demo import make_demo
+
+
+def test_from_a_folder_to_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_demo(tmp_path / "demo", duration_s=12.0)
+    monkeypatch.chdir(tmp_path / "demo")
+    assert main(["init", "sorting", "--num-units", "2"]) == 0
+    text = capsys.readouterr().out
+    assert "Recording" in text
+    assert "48 sites connected (the .meta file)" in text
+    assert text.endswith("Written to params.toml. Next:\n  hybridfactory generate params.toml\n")
+    assert main(["init", "sorting"]) == 2
+    assert "params.toml exists" in capsys.readouterr().err
+    assert main(["init", "sorting", "--silent", "--force", "-o", "params.toml"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_is_missing_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_demo(tmp_path / "demo", duration_s=3.0)
+    (tmp_path / "demo" / "sorting").rename(tmp_path / "sorting")
+    output = tmp_path / "new.toml"
+    assert main(["init", str(tmp_path / "sorting"), "-o", str(output)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "give --raw" in error
+    assert main(["init", str(tmp_path / "sorting"), "--sample-rate", "-5"]) == 2
+    assert "--sample-rate: -5 is no number above 0" in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_nobody_is_asked_in_a_pipe() -> None:
+    assert asker(silent=False) is None
