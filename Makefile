@@ -3,7 +3,7 @@ OLDEST_PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs oldest environment clean
+.PHONY: demo test faults lint docs oldest environment clean
 
 environment: $(VENV)/.installed
 
@@ -18,6 +18,10 @@ demo: environment
 
 test: environment
 	$(BIN)/python -m pytest
+
+# Runs killed at 500 random moments and before every step, and every kind of fault: the suite has a share of it.
+faults: environment
+	$(BIN)/python -m pytest tests/faults --kills 500
 
 lint: environment
 	$(BIN)/ruff check .
