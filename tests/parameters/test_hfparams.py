@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 
 from hybridfactory.errors import OutputError
 from hybridfactory.parameters import Parameters, load_parameters, write_hfparams
+from hybridfactory.parameters.paths import new_windows_name
 from hybridfactory.probes import Probe, custom_probe, eMouse, neuropixels3a
 
 # Names may hold anything a file system allows, bytes that are no text (surrogates) among it.
 path_texts = st.text(st.characters(blacklist_characters="\0"), max_size=12).map(lambda text: f"/d/{text}")
+output_texts = path_texts.filter(lambda text: new_windows_name(Path(text)) is None)
 texts = st.text(st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="/\\"), min_size=1, max_size=9)
 positive = st.floats(1e-300, 1e300)
+rates = st.floats(1, 1e7)
 units = st.lists(st.integers(1, 2**40), min_size=1, max_size=5, unique=True)
 seeds = st.integers(0, 2**31 - 1)
 coordinates = st.floats(allow_infinity=False, allow_nan=False)
@@ -42,7 +45,7 @@ def mappings(draw):
         "probe": probes(),
         "session_name": texts.filter(str.strip),
         "random_seed": seeds,
-        "output_directory": path_texts,
+        "output_directory": output_texts,
         "output_type": st.sampled_from(["phy", "kilosort", "jrc"]),
         "num_singular_values": st.integers(1, 99) | st.just("auto"),
         "channel_shift": st.integers(-500, 500),
@@ -60,7 +63,7 @@ def mappings(draw):
         "data_directory": draw(path_texts),
         "raw_source_file": draw(path_texts),
         "data_type": draw(dtypes),
-        "sample_rate": draw(positive),
+        "sample_rate": draw(rates),
         "ground_truth_units": labels,
         "amplitude_scale_min": low,
         "amplitude_scale_max": high,

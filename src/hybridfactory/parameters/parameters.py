@@ -16,13 +16,14 @@ from hybridfactory.errors import ParameterError
 from hybridfactory.parameters import rules
 from hybridfactory.parameters.automatic_units import AutomaticUnits, automatic_or
 from hybridfactory.parameters.names import ALIASES, nearest_name
-from hybridfactory.parameters.paths import PATH_PARAMETERS, in_folder
+from hybridfactory.parameters.paths import PATH_PARAMETERS, in_folder, new_windows_name
 from hybridfactory.parameters.rules import Rule
 from hybridfactory.probes import Probe
 
 __all__ = ["Parameters", "default_samples_after", "parameter_names"]
 
 DEFAULT_SECONDS_AFTER = 3.5e-3
+MIN_RATE_HZ, MAX_RATE_HZ = 1.0, 1e7
 SAMPLES_AFTER_OF_2018 = 40
 
 _SAMPLES = "a whole number of samples ≥ 1"
@@ -194,10 +195,16 @@ class Parameters:
             object.__setattr__(self, "samples_after", default_samples_after(self.sample_rate))
         if self.output_directory is None:
             object.__setattr__(self, "output_directory", self.data_directory / "hybrid_output")
+        else:
+            self._check_output_directory()
         # For units that are still to be chosen, one rate waits until their number is known.
         if isinstance(self.synthetic_rate, float) and not isinstance(self.ground_truth_units, AutomaticUnits):
             rates = (self.synthetic_rate,) * len(self.ground_truth_units)
             object.__setattr__(self, "synthetic_rate", rates)
+        if not MIN_RATE_HZ <= self.sample_rate <= MAX_RATE_HZ:
+            raise ParameterError(
+                f"sample_rate is {self.sample_rate:g} Hz, too low or too high for spikes: give the samples per second"
+            )
         self._check_labels()
         self._check_rates()
         self._check_rows()
@@ -242,6 +249,14 @@ class Parameters:
             return cls(**given)
         except ParameterError as error:
             raise ParameterError(f"{source}: {error}") from error
+
+    def _check_output_directory(self) -> None:
+        name = new_windows_name(self.output_directory)
+        if name is not None:
+            raise ParameterError(
+                f"output_directory: {name} is a path of Windows, and would become a folder of that name here: give a "
+                "path of this system, with / between its parts"
+            )
 
     def _check_labels(self) -> None:
         if min(self.ground_truth_units, default=self.label_base) < self.label_base:

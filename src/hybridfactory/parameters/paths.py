@@ -1,12 +1,15 @@
 """Where relative paths and globs in a parameter file point to."""
 
 import glob
+import re
 from os import PathLike
 from pathlib import Path
 
-__all__ = ["PATH_PARAMETERS", "in_folder", "in_folder_or_here"]
+__all__ = ["PATH_PARAMETERS", "in_folder", "in_folder_or_here", "new_windows_name"]
 
 PATH_PARAMETERS = ("data_directory", "raw_source_file", "output_directory")
+
+_OF_WINDOWS = re.compile(r"[A-Za-z]:(\\|$)|\\\\\w|\.\.?\\")
 
 
 def in_folder(value: str | PathLike[str], folder: Path) -> Path:
@@ -52,6 +55,25 @@ def in_folder_or_here(value: str | PathLike[str], folder: Path) -> Path:
     here = in_folder(value, Path.cwd())
     there = in_folder(value, folder)
     return there if not _is_found(here) and _is_found(there) else here
+
+
+def new_windows_name(path: Path) -> str | None:
+    """Name that a path of Windows would give to a new folder here, where it is an ordinary name.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Returns
+    -------
+    str or None
+        The first part of the path that is a drive, or begins with a drive, a share, or a dot and a backslash, if
+        nothing of that name exists.
+    """
+    for folder in (*reversed(path.parents), path):
+        if _OF_WINDOWS.match(folder.name) and not folder.exists():
+            return folder.name
+    return None
 
 
 def _is_found(path: Path) -> bool:
