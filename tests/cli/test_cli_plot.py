@@ -1,6 +1,7 @@
 """``hybridfactory plot``, and ``generate --report``: what they write, print and refuse."""
 
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -45,7 +46,11 @@ def test_figures_go_to_the_run_folder(run_folder: Path, capsys: pytest.CaptureFi
     expected |= {"probe.png", "probe.svg", "probe.csv"}
     assert {path.name for path in (run_folder / "figures").iterdir()} == expected
     after = {path: path.stat().st_mtime_ns for path in run_folder.iterdir() if path.name != "figures"}
-    assert after == before
+    manifest = run_folder / "manifest.json"
+    assert after.keys() == before.keys()
+    assert [path for path in before if after[path] != before[path]] == [manifest]
+    derived = json.loads(manifest.read_text(encoding="utf-8"))["derived"]
+    assert {f"figures/{name}" for name in expected} == set(derived)
 
 
 def test_output_report_and_silence(run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,8 +108,10 @@ def test_unknown_numbers_are_dashes(run_folder: Path, view: ViewOfRun, tmp_path:
 
 
 def test_realism_scores_are_shown_with_their_hints(run_folder: Path, view: ViewOfRun, tmp_path: Path) -> None:
-    poor = {"donor_label": 1, "auc": 0.7134, "interval": [0.66, 0.76], "hint": "few spikes to learn from"}
-    unknown = {"donor_label": 2, "auc": None, "interval": None, "reason": "no silent moment"}
+    poor = {"donor_label": 1, "auc": 0.7134, "interval": [0.66, 0.76], "classifier": "forest", "reason": ""}
+    poor["hint"] = "few spikes to learn from"
+    unknown = {"donor_label": 2, "auc": None, "interval": None, "classifier": None, "reason": "no silent moment"}
+    unknown["hint"] = ""
     run = with_manifest(run_folder, tmp_path / "run", realism={"units": [poor, unknown]})
     html = write_run_report(run, view, tmp_path / "report.html").read_text(encoding="utf-8")
     page = Page(html)

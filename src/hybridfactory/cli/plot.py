@@ -27,8 +27,8 @@ def plot(run_folder: Path, output: Path | None, report: bool, silent: bool) -> N
     """Draw every injected unit beside its donor.
 
     RUN_FOLDER is the output folder of a finished run. Waveforms over the probe, single spikes, amplitudes over
-    time and intervals go to figures/ in it, as PNG and SVG, with everything drawn as CSV. The run itself is
-    only read.
+    time and intervals go to figures/ in it, as PNG and SVG, with everything drawn as CSV. The run itself
+    is only read; its manifest lists them.
     """
     plot_and_report(run_folder, output, report=report, silent=silent)
 
