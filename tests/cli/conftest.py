@@ -21,6 +21,8 @@ class FakeResult:
     truth_paths: tuple[Path, ...]
     num_clipped_samples: int
     warnings: tuple[str, ...] = ()
+    seconds: float = 5.25
+    copy_seconds: float | None = 1.5
 
 
 def planned_unit(label: int, num_events: int, **changes: object) -> PlannedUnit:

@@ -72,6 +72,7 @@ def test_piped_output(pipeline: Install, result: Result, capsys: pytest.CaptureF
     assert "  demo.ap.GT.bin  (the hybrid recording)" in lines
     assert "  firings_true.npy" in lines
     assert "Clipped samples" in out
+    assert "Took 5.2 s; copying the source took 1.5 s of that." in lines
     assert "\x1b" not in out + err
     assert max(len(line) for line in lines if str(result.output_directory) not in line) <= 82
 
@@ -89,6 +90,7 @@ def test_json(pipeline: Install, result: Result, capsys: pytest.CaptureFixture[s
     assert summary["num_events"] == 1322
     assert summary["num_units"] == 2
     assert summary["num_clipped_samples"] == 7
+    assert (summary["seconds"], summary["copy_seconds"]) == (5.25, 1.5)
     assert summary["recording_paths"] == [str(result.recording_paths[0])]
     first, second, third = summary["units"]
     assert first["refused_reasons"] == {"within a window of a file edge": 2, "in a gap between files": 1}

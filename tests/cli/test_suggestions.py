@@ -1,10 +1,15 @@
 """Whatever is mistyped, the message names what was probably meant."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from hybridfactory.cli import main
+from hybridfactory.errors import SortingError
+from hybridfactory.pipeline import generate
 
 Capture = pytest.CaptureFixture[str]
 
@@ -76,3 +81,20 @@ def test_a_file_in_no_folder(tmp_path: Path, capsys: Capture) -> None:
 )
 def test_commands_options_and_their_values(arguments: list[str], meant: str, capsys: Capture) -> None:
     assert meant in answer(arguments, capsys)
+
+
+@pytest.mark.parametrize(
+    ("label", "num_labels", "choice"),
+    [
+        (4, 3, "choose from the labels there (label_base = 1): 1, 2, 3"),
+        (401, 400, f"the nearest of which are (label_base = 1): {', '.join(map(str, range(381, 401)))}"),
+    ],
+)
+def test_labels_of_units(label: int, num_labels: int, choice: str) -> None:
+    sorting: Any = SimpleNamespace(labels=np.arange(1, num_labels + 1))
+    asked: Any = SimpleNamespace(ground_truth_units=(1, label), data_directory="sorted", label_base=1)
+    source: Any = None  # labels are looked at first
+    with pytest.raises(SortingError) as caught:
+        generate._check_sorting(sorting, source, asked)
+    assert f"no spikes with label {label} in sorted; " in str(caught.value)
+    assert str(caught.value).endswith(choice)

@@ -50,6 +50,8 @@ def print_summary(result: "GenerateResult") -> None:
     _print_remarks(result)
     if result.num_clipped_samples:
         say(f"Clipped samples (at the limit of the data type): {result.num_clipped_samples}\n")
+    beside = "" if result.copy_seconds is None else f"; copying the source took {result.copy_seconds:.1f} s of that"
+    say(f"Took {result.seconds:.1f} s{beside}.\n")
     folder = seen_from_here(result.output_directory)
     say(f"Written to {folder}:")
     for path in result.recording_paths:
@@ -124,6 +126,8 @@ def summary_as_json(result: "GenerateResult") -> str:
         "num_units": len(result.plan.injected_units),
         "num_events": result.plan.num_events,
         "num_clipped_samples": result.num_clipped_samples,
+        "seconds": round(result.seconds, 3),
+        "copy_seconds": None if result.copy_seconds is None else round(result.copy_seconds, 3),
         "warnings": list(result.warnings),
         "units": [_unit_record(unit) for unit in result.plan],
     }

@@ -3,6 +3,7 @@
 import errno
 import math
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
@@ -104,13 +105,13 @@ def flushing(descriptors: Sequence[int]) -> Iterator[None]:
 
 
 @contextmanager
-def copying(sources: Sequence[Path], targets: Sequence[Path]) -> Iterator[Callable[[ProgressCallback], None]]:
+def copying(sources: Sequence[Path], targets: Sequence[Path]) -> Iterator[Callable[[ProgressCallback], float]]:
     """Copy files in the background while the block goes on with other work.
 
     Yields
     ------
     callable
-        Called with a progress callback, it waits until all is copied.
+        Called with a progress callback, it waits until all is copied; the seconds that copying took.
     """
     stop, done = Event(), [0]
     total = sum(source.stat().st_size for source in sources)
@@ -118,15 +119,17 @@ def copying(sources: Sequence[Path], targets: Sequence[Path]) -> Iterator[Callab
     def advance(count: int) -> None:
         done[0] += count
 
-    def work() -> None:
+    def work() -> float:
+        started = time.monotonic()
         for source, target in zip(sources, targets, strict=True):
             copy_file(source, target, advance=advance, stop=stop)
+        return time.monotonic() - started
 
-    def wait(progress: ProgressCallback) -> None:
+    def wait(progress: ProgressCallback) -> float:
         while not future.done():
             progress("copying", done[0], max(total, 1))
             futures.wait([future], timeout=SECONDS_BETWEEN_LOOKS)
-        future.result()
+        return future.result()
 
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(work)

@@ -27,6 +27,8 @@ from hybridfactory.sorting import Sorting, read_sorting
 
 __all__ = ["GenerateResult", "generate"]
 
+LABELS_SHOWN = 20
+
 
 @dataclass(frozen=True, eq=False)
 class GenerateResult:
@@ -47,6 +49,10 @@ class GenerateResult:
         Samples that hit the end of the data type's range; None if the hybrid was not written.
     warnings : tuple of str
         What the user should know about the inputs, and about what an interrupted run had left in the folder.
+    seconds : float
+        How long it took.
+    copy_seconds : float or None
+        How long copying the source took, beside everything else; None if it was not copied.
     """
 
     parameters: Parameters
@@ -57,6 +63,8 @@ class GenerateResult:
     truth_paths: tuple[Path, ...]
     num_clipped_samples: int | None
     warnings: tuple[str, ...]
+    seconds: float
+    copy_seconds: float | None
 
     @property
     def truth(self) -> NDArray[np.uint64]:
@@ -96,6 +104,7 @@ def generate(
         If an input is missing or wrong or changes during the run, the output cannot be written, or no unit could be
         injected. Nothing is left behind then.
     """
+    started = time.monotonic()
     asked = load_parameters(parameters)
     paths = find_source_files(asked.raw_source_file)
     witnesses = look_at([*paths, *filter(Path.is_file, map(meta_path_of, paths))])
@@ -126,7 +135,7 @@ def generate(
         job = Job(settled, source, sorting, witnesses, staging, write, verify, progress)
         job.check_outputs()
         try:
-            plan, num_clipped = job.run(warnings)
+            plan, num_clipped, copy_seconds = job.run(warnings)
         except HybridFactoryError:
             # A source that changes on the way can look like anything; it is then the reason.
             refuse_changes(witnesses)
@@ -141,6 +150,8 @@ def generate(
         truth_paths=(*job.metas.values(), *final.truth_files, final.manifest),
         num_clipped_samples=num_clipped,
         warnings=(*warnings, *notes),
+        seconds=time.monotonic() - started,
+        copy_seconds=copy_seconds,
     )
 
 
@@ -172,10 +183,16 @@ def _check_sorting(sorting: Sorting, source: Source, asked: Parameters) -> list[
     """Refuse a sorting of another recording, or labels it does not have; count spikes that are of no use."""
     unknown = [label for label in asked.ground_truth_units if label not in sorting.labels]
     if unknown:
-        known = ", ".join(map(str, sorting.labels[:20])) + (" …" if sorting.labels.size > 20 else "")
+        nearest = np.argsort(np.abs(sorting.labels - unknown[0]), kind="stable")[:LABELS_SHOWN]
+        known = ", ".join(map(str, np.sort(sorting.labels[nearest])))
+        which = (
+            "the labels there"
+            if sorting.labels.size <= LABELS_SHOWN
+            else "the labels there, the nearest of which are"
+        )
         raise SortingError(
             f"ground_truth_units: no spikes with label {', '.join(map(str, unknown))} in {asked.data_directory}; "
-            f"choose from the labels there (label_base = {asked.label_base}): {known}"
+            f"choose from {which} (label_base = {asked.label_base}): {known}"
         )
     rate = sorting.sampling_frequency
     if rate is not None and abs(rate / asked.sample_rate - 1) > 1e-3:

@@ -107,8 +107,8 @@ class Job:
         outputs = (*self.targets, *self.metas.values(), *final.truth_files, final.manifest)
         refuse_to_overwrite((witness.path for witness in self.witnesses), outputs)
 
-    def run(self, warnings: list[str]) -> tuple[InjectionPlan, int | None]:
-        """Make all files, and put them in place; the plan, and how many samples were clipped."""
+    def run(self, warnings: list[str]) -> tuple[InjectionPlan, int | None, float | None]:
+        """Make all files and put them in place; plan, number of clipped samples, seconds that copying took."""
         reuses = self.write and not self.settled.copy
         earlier = None
         if reuses:
@@ -130,14 +130,13 @@ class Job:
             plan, script = plan_injection(self.settled, self.source, self.sorting, self.progress)
             save_script(script, self.staged.script)
             write_truth(self.staged, self.settled, self.source, self.sorting, plan)
-            if wait_for_copy is not None:
-                wait_for_copy(self.progress)
+            copy_seconds = wait_for_copy(self.progress) if wait_for_copy is not None else None
             hashes = wait_for_hashes() if wait_for_hashes is not None else None
         clipped = self._inject(script, earlier, how)
         num_clipped = None if clipped is None else int(clipped.sum())
         write_events(self.staged, plan, script, clipped)
         self._finish(plan, warnings, how, num_clipped, hashes)
-        return plan, num_clipped
+        return plan, num_clipped, copy_seconds
 
     def _inject(self, script: "InjectionScript", earlier: Manifest | None, how: str) -> NDArray[np.int32] | None:
         """Write the hybrid's files, and the journal of what was written; clipped samples of every event."""
