@@ -135,11 +135,41 @@ def test_a_curve_has_equal_bins_and_counts_each_event_once() -> None:
     assert (curve["recall_high"] >= curve["recall"]).all()
 
 
-@pytest.mark.parametrize("values", [[3.0] * 50, [1.0] * 30 + [2.0] * 20, [5.0]])
+@pytest.mark.parametrize("values", [[3.0] * 50, [1.0] * 80 + [2.0] * 50, [5.0]])
 def test_few_values_make_a_bin_each(values: list[float]) -> None:
     curve = recall_curve(np.array(values), np.ones(len(values), dtype=bool))
     assert curve["centre"].tolist() == sorted(set(values))
     assert curve["events"].sum() == len(values)
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ([60, 60, 60], [60, 60, 60]),
+        ([10, 60, 60], [70, 60]),  # the first takes its neighbour in
+        ([60, 30, 30, 60], [60, 60, 60]),
+        ([60, 60, 20], [60, 80]),  # the last is joined to the one before
+        ([20, 20], [40]),  # never enough
+    ],
+)
+def test_every_bin_has_enough_events(counts: list[int], expected: list[int]) -> None:
+    """Distances between sites have few values, some of them rare."""
+    values = np.repeat(np.arange(len(counts)) * 20.0, counts)
+    curve = recall_curve(values, np.arange(values.size) % 3 > 0)
+    assert curve["events"].sum() == values.size
+    assert curve["events"].tolist() == expected
+    assert (curve["low"].iloc[1:].to_numpy() == curve["high"].iloc[:-1].to_numpy()).all()
+    assert (curve["low"].iloc[0], curve["high"].iloc[-1]) == (values.min(), values.max())
+    assert ((curve["low"] <= curve["centre"]) & (curve["centre"] <= curve["high"])).all()
+
+
+@given(
+    values=st.lists(st.integers(0, 12) | st.floats(0, 12), min_size=1, max_size=700),
+)
+def test_no_bin_is_small(values: list[float]) -> None:
+    curve = recall_curve(np.array(values, dtype=float), np.ones(len(values), dtype=bool))
+    assert curve["events"].sum() == len(values)
+    assert len(curve) == 1 or curve["events"].min() >= 50
 
 
 def test_no_values_make_no_curve() -> None:

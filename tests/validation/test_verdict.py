@@ -61,13 +61,19 @@ def test_a_correlogram_has_a_bin_per_sample_around_zero() -> None:
     known = make_known(0)
     late = {label: train + 3 for label, train in known.injected.items()}
     late[101] = late[101] + 2 * (np.arange(late[101].size) % 4 == 0)
+    train = known.injected[101]
+    on_the_edge = train[[10, 20, 30]] + 3 + np.array([60, -60, 61])  # the third lies beyond the last bin
+    late[101] = np.sort(np.append(late[101], on_the_edge))
     result = known.score(late | known.natives)
     table = result.correlograms[result.correlograms["new_unit"] == 101]
     assert len(table) == 2 * round(0.002 * RATE) + 1
     centres = (table["low_ms"] + table["high_ms"]).to_numpy() / 2 * RATE / 1000
     np.testing.assert_allclose(centres, np.arange(-60, 61), atol=1e-9)
     counts = table["count"].to_numpy()
-    train = known.injected[101]
     assert counts[60] >= train.size - -(-train.size // 4)
     assert counts[62] >= -(-train.size // 4)
+    apart = np.subtract.outer(late[101] - 3, train).ravel()
+    expected = np.bincount(apart[np.abs(apart) <= 60] + 60, minlength=121)
+    assert (expected[[0, -1]] > 0).all()  # the outermost bins are not left out
+    np.testing.assert_array_equal(counts, expected)
     assert table["high_ms"].to_numpy()[:-1] == pytest.approx(table["low_ms"].to_numpy()[1:])

@@ -114,12 +114,10 @@ def add_correlograms(
     found_places: NDArray[np.int64],
     found_units: NDArray[np.int32],
     matches: NDArray[np.int64],
-    half_bins: int,
-    bin_samples: int,
+    reach: int,
 ) -> NDArray[np.int64]:
-    """Correlogram of every unit with its match; shape (num_units, 2 * half_bins), the first bin most negative."""
-    counts = np.zeros((matches.size, 2 * half_bins), dtype=np.int64)
-    reach = half_bins * bin_samples
+    """Pairs of every unit with its match by found minus true time, a sample each from -reach to reach."""
+    counts = np.zeros((matches.size, 2 * reach + 1), dtype=np.int64)
     start = 0
     for event in range(places.size):
         unit = units[event]
@@ -128,9 +126,9 @@ def add_correlograms(
         if matches[unit] < 0:
             continue
         spike = start
-        while spike < found_places.size and found_places[spike] < places[event] + reach:
+        while spike < found_places.size and found_places[spike] <= places[event] + reach:
             if found_units[spike] == matches[unit]:
-                counts[unit, (found_places[spike] - places[event] + reach) // bin_samples] += 1
+                counts[unit, found_places[spike] - places[event] + reach] += 1
             spike += 1
     return counts
 

@@ -254,9 +254,7 @@ def correlogram_table(truth: Truth, comparison: Comparison) -> pd.DataFrame:
     frequency = truth.timeline.sampling_frequency
     reach = round(CORRELOGRAM_MS / 1000 * frequency)
     spikes, found, matches = truth.spikes, comparison.spikes, comparison.matches
-    counts = add_correlograms(spikes.places, spikes.units, found.places, found.units, matches, reach + 1, 1)
-    # One bin per sample, so that one of them lies around 0; the kernel's first has no counterpart on the right.
-    counts = counts[:, 1:]
+    counts = add_correlograms(spikes.places, spikes.units, found.places, found.units, matches, reach)
     units = np.flatnonzero(matches >= 0)
     num_bins = 2 * reach + 1
     edges = (np.arange(num_bins + 1) - reach - 0.5) / frequency * 1000
