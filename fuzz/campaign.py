@@ -14,8 +14,6 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
@@ -25,10 +23,10 @@ TESTS = Path(__file__).parents[1] / "tests"
 sys.path += [str(TESTS / room) for room in ("fuzz", "sorting", "pipeline")]
 
 from fuzz_targets import MAX_SECONDS, Target, make_targets  # noqa: E402
+from matlab_files import opened_here  # noqa: E402
 from mutations import mutate  # noqa: E402
 
 from hybridfactory.sorting import mat_process  # noqa: E402
-from hybridfactory.sorting.mat_file import MatFile, reader_of  # noqa: E402
 
 MAX_BYTES = 1 << 30
 SHARES = {"npy": 6, "mat": 3, "run": 1}
@@ -46,20 +44,9 @@ def spoilt(target: Target, seed: int, index: int) -> bytes:
     return mutate(target.seeds[int(rng.integers(len(target.seeds)))], rng)
 
 
-@contextmanager
-def read_here(path: Path, variables: Sequence[str]) -> Iterator[MatFile]:
-    """Read a MATLAB file without a process of its own: the worker is one."""
-    mat = reader_of(path)(path, variables)
-    try:
-        yield mat
-    finally:
-        mat.close()
-
-
 def work(target: Target, seed: int, at: "Synchronized[int]", stop: int, log: Path) -> None:
     """Try inputs from `at` on; a fault becomes a line of the log."""
-    process_of_its_own = mat_process.MatProcess
-    mat_process.MatProcess = read_here  # type: ignore[assignment,misc]
+    mat_process.MatProcess = opened_here  # type: ignore[assignment,misc]
     target.check(target.seeds[0])
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     limit = pages * resource.getpagesize() + MAX_BYTES
@@ -77,9 +64,11 @@ def work(target: Target, seed: int, at: "Synchronized[int]", stop: int, log: Pat
                 (f"{Path(f.filename).name}:{f.lineno}" for f in reversed(frames) if "hybridfactory" in f.filename), ""
             )
             note(log, target, index, f"{type(error).__name__}: {str(error)[:200]}", place)
+        if (index + 1) % 100 == 0 or index + 1 == stop:
+            # Counts of a worker that breaks down are lost from here on.
+            note(log, target, -1, json.dumps(counts), "")
+            counts.clear()
     at.value = stop
-    mat_process.MatProcess = process_of_its_own  # type: ignore[misc]
-    note(log, target, -1, json.dumps(counts), "")
 
 
 def note(log: Path, target: Target, index: int, what: str, place: str) -> None:

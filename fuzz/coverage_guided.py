@@ -31,7 +31,10 @@ with atheris.instrument_imports(include=["hybridfactory"]):
     import hybridfactory.validation.hybrid  # noqa: F401
 
 from fuzz_targets import MAX_SECONDS, TARGET_NAMES, make_targets  # noqa: E402
+from matlab_files import opened_here  # noqa: E402
 from mutations import mutate  # noqa: E402
+
+from hybridfactory.sorting import mat_process  # noqa: E402
 
 LIMITS = [f"-timeout={MAX_SECONDS:.0f}", "-rss_limit_mb=2048", "-malloc_limit_mb=1024", "-max_len=200000"]
 """The process itself takes some hundred MB before it reads anything."""
@@ -54,6 +57,8 @@ def main() -> None:
         sys.exit(f"give one of: {', '.join(name for name in TARGET_NAMES if not name.startswith('mat '))}")
     with tempfile.TemporaryDirectory() as folder:
         target = make_targets(Path(folder))[name]
+        # What lies beside a .prm is no damaged file.
+        mat_process.MatProcess = opened_here  # type: ignore[assignment,misc]
         corpus = Path(folder) / "corpus"
         corpus.mkdir()
         for number, seed in enumerate(target.seeds):

@@ -36,6 +36,7 @@ HEADERS = {
     "more digits than Python reads": f"{{'descr': '<i8', 'fortran_order': False, 'shape': (3, {'9' * 5000})}}",
     "a shape beyond all numbers": f"{{'descr': '<i8', 'fortran_order': False, 'shape': (3, {'9' * 50})}}",
     "a shape of -1": "{'descr': '<i8', 'fortran_order': False, 'shape': (3, -1)}",
+    "no numbers in 2⁶⁰ columns": f"{{'descr': '<i8', 'fortran_order': False, 'shape': (0, {2**60}, {2**60})}}",
     "Python objects": "{'descr': '|O', 'fortran_order': False, 'shape': (3, 1)}",
     "a type of no size": "{'descr': '<U0', 'fortran_order': False, 'shape': (3, 1000000000)}",
 }
@@ -81,6 +82,14 @@ def test_a_value_of_thousands_of_digits_is_shown_short(targets: dict[str, Target
 def test_toml_beyond_what_python_reads(targets: dict[str, Target]) -> None:
     assert targets["toml"].check(TOML.replace("random_seed = 5", f"random_seed = {'9' * 5000}").encode()) is not None
     assert targets["toml"].check(f"a = {'[' * 100_000}".encode()) is not None
+
+
+@pytest.mark.parametrize("name", ["raw_source_file", "data_directory", "output_directory"])
+def test_paths_longer_than_any(targets: dict[str, Target], name: str) -> None:
+    old = {"raw_source_file": "raw*.bin", "data_directory": "sorted", "output_directory": "out"}[name]
+    targets["toml"].check(TOML.replace(f'"{old}"', f'"{"a" * 5000}*"').encode())
+    probe = TOML.split("[probe]", maxsplit=1)[0] + f'probe = "{"a" * 5000}.json"\n'
+    assert targets["toml"].check(probe.encode()) is not None
 
 
 @pytest.mark.parametrize("sites", ["9" * 5000, f"1:{'9' * 5000}", "1:999999999", "1:0:5", "3:-1:1"])

@@ -1,11 +1,9 @@
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from matlab_files import opened_here
 
 from hybridfactory.sorting import mat_process
-from hybridfactory.sorting.mat_file import MatFile, reader_of
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -26,13 +24,4 @@ def own_process() -> None:
 def mat_files_are_read_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some hundreds of processes would take minutes."""
     if "own_process" not in request.fixturenames:
-        monkeypatch.setattr(mat_process, "MatProcess", _opened_here)
-
-
-@contextmanager
-def _opened_here(path: Path, variables: Sequence[str]) -> Iterator[MatFile]:
-    mat = reader_of(path)(path, variables)
-    try:
-        yield mat
-    finally:
-        mat.close()
+        monkeypatch.setattr(mat_process, "MatProcess", opened_here)

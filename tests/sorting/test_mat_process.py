@@ -93,3 +93,14 @@ def test_a_process_that_does_not_start(tmp_path: Path, monkeypatch: pytest.Monke
     )
     with pytest.raises(SortingError, match="did not start"):
         read_sorting(tmp_path)
+
+
+def test_a_file_that_crashes_the_library_that_reads_it(tmp_path: Path) -> None:
+    """scipy looks up how to read a number's type in a table of ten, with whatever stands in the file."""
+    flags = np.array([6, 8, 6, 0], "<u4").tobytes() + np.array([5, 8, 1, 4], "<i4").tobytes()
+    name = np.array([1, 10], "<i4").tobytes() + b"spikeTimes".ljust(16, b"\x00")
+    body = flags + name + np.array([166, 32], "<i4").tobytes() + bytes(32)
+    heading = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
+    (tmp_path / "a_res.mat").write_bytes(heading + np.array([14, len(body)], "<i4").tobytes() + body)
+    with pytest.raises(SortingError, match=r"a_res\.mat: .*damaged"):
+        read_sorting(tmp_path)

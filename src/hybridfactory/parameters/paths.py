@@ -33,7 +33,7 @@ def in_folder(value: str | PathLike[str], folder: Path) -> Path:
     """
     path = Path(value).expanduser()
     literal = folder / path
-    if path.is_absolute() or literal.exists() or not glob.has_magic(str(path)):
+    if path.is_absolute() or _exists(literal) or not glob.has_magic(str(path)):
         return literal
     # A bracket in the folder's own name is no part of the glob.
     return Path(glob.escape(str(folder))) / path
@@ -71,10 +71,17 @@ def new_windows_name(path: Path) -> str | None:
         nothing of that name exists.
     """
     for folder in (*reversed(path.parents), path):
-        if _OF_WINDOWS.match(folder.name) and not folder.exists():
+        if _OF_WINDOWS.match(folder.name) and not _exists(folder):
             return folder.name
     return None
 
 
 def _is_found(path: Path) -> bool:
-    return path.exists() or next(glob.iglob(str(path), recursive=True), None) is not None  # noqa: PTH207
+    return _exists(path) or next(glob.iglob(str(path), recursive=True), None) is not None  # noqa: PTH207
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # as of a name that is too long, which names nothing
+        return False

@@ -62,7 +62,7 @@ def load_probe(path: str | PathLike[str]) -> Probe:
     ProbeError
         If it is no probe file, or is damaged.
     """
-    if not Path(path).is_file():
+    if not _is_file(path):
         raise MissingFileError(f"probe file {path} does not exist: correct the path")
     try:
         parts = read_npz(Path(path))
@@ -105,7 +105,7 @@ def read_probeinterface_json(path: str | PathLike[str], num_rows: int | None = N
     ProbeError
         If it is no probeinterface file, or its probe does not serve.
     """
-    if not Path(path).is_file():
+    if not _is_file(path):
         raise MissingFileError(f"probe file {path} does not exist: correct the path")
     import probeinterface  # noqa: PLC0415
 
@@ -119,3 +119,10 @@ def read_probeinterface_json(path: str | PathLike[str], num_rows: int | None = N
         return Probe.from_probeinterface(group, num_rows)
     except ProbeError as error:
         raise ProbeError(f"{path}: {error}") from error
+
+
+def _is_file(path: str | PathLike[str]) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:  # as of a name that is too long, which names nothing
+        return False

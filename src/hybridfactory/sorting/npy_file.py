@@ -101,9 +101,9 @@ def open_npy(path: Path) -> NDArray[Any]:
     """Open an npy file's numbers as a read-only memory map (an empty array if it holds none)."""
     header = read_npy_header(path)
     order: Any = "F" if header.fortran_order else "C"
-    if math.prod(header.shape) == 0:
-        return np.empty(header.shape, header.dtype, order=order)
     try:
+        if math.prod(header.shape) == 0:
+            return np.empty(header.shape, header.dtype, order=order)
         return np.memmap(path, header.dtype, "r", header.offset, header.shape, order)
     except (OSError, ValueError) as error:
         raise SortingError(f"{path}: cannot be read ({error}); copy the file again") from error

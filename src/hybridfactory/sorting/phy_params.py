@@ -1,6 +1,7 @@
 """phy's params.py, read as data: nothing in it is ever executed."""
 
 import ast
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,10 @@ def read_phy_params(path: Path) -> PhyParams:
     try:
         # MATLAB writes Windows paths as they are: 'D:\new\temp.dat' is no valid Python, or not what it says.
         text = path.read_text(encoding="utf-8-sig", errors="replace").replace("\\", "/")
-        statements = ast.parse(text).body
+        with warnings.catch_warnings():
+            # What Python finds odd about the spelling of a number is of no use to anyone.
+            warnings.simplefilter("ignore", SyntaxWarning)
+            statements = ast.parse(text).body
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         note = f"{path}: cannot be read as params.py; its sampling rate and row count were not checked"
         return PhyParams(warnings=(note,))

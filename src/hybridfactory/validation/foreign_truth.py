@@ -1,5 +1,6 @@
 """Ground truth that was made elsewhere: a firings_true.npy and nothing beside it."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,10 @@ def _read_array(path: Path) -> NDArray[Any]:
         header = parse_npy_header(path)
         if header.dtype.hasobject:
             raise NpyDamageError("it holds Python objects, which are never loaded")
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (NpyDamageError, OSError) as error:
+        with warnings.catch_warnings():
+            # A header that Python 2 wrote reads well.
+            warnings.simplefilter("ignore", UserWarning)
+            return np.asarray(np.load(path, allow_pickle=False))
+    except (NpyDamageError, OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise OutputError(f"{path}: cannot be read as an array ({reason}); make the ground truth again") from error
