@@ -1,5 +1,6 @@
 """``hybridfactory init`` on the command line."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,26 @@ import pytest
 from hybridfactory.cli import main
 from hybridfactory.cli.recording_options import asker
 from hybridfactory.demo import make_demo
+from hybridfactory.pipeline import init as pipeline_init
+
+
+def cache(function: Callable[..., object]) -> Callable[..., object]:
+    """Call a slow function once, and hand out the same again."""
+    results: list[object] = []
+
+    def once(*arguments: object, **options: object) -> object:
+        if not results:
+            results.append(function(*arguments, **options))
+        return results[0]
+
+    return once
 
 
 def test_from_a_folder_to_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_demo(tmp_path / "demo", duration_s=12.0)
+    monkeypatch.setattr(pipeline_init, "survey_inputs", cache(pipeline_init.survey_inputs))
     monkeypatch.chdir(tmp_path / "demo")
     assert main(["init", "sorting", "--num-units", "2"]) == 0
     text = capsys.readouterr().out

@@ -109,7 +109,7 @@ def test_spikeglx(tmp_path: Path) -> None:
         assert parameters.probe is None
         assert parameters.sample_rate == 30_000
         assert len(parameters.ground_truth_units) == 3
-        assert len(generate(result.path, write=False).plan.injected_units) == 3
+    assert len(generate(result.path, write=False).plan.injected_units) == 3
 
 
 def found_in(place: World, folder: Path, known: Known | None = None) -> Inputs:
@@ -183,11 +183,11 @@ def test_the_user_comes_first_and_is_asked_last(place: World, tmp_path: Path) ->
     (tmp_path / "sorted" / "params.py").unlink()
     asked: list[str] = []
 
+    answers = {"--raw": str(place.raw), "--sample-rate": "20000", "--data-type": "int16", "--probe": "eMouse"}
+
     def answer(option: str, question: str) -> str:
         asked.append(option)
-        return {"--raw": str(place.raw), "--sample-rate": "20000", "--data-type": "int16", "--probe": "eMouse"}[
-            option
-        ]
+        return answers[option]
 
     found = find_inputs(tmp_path, Known(), ask=answer)
     assert asked == ["--raw", "--sample-rate", "--data-type", "--probe"]
@@ -230,7 +230,7 @@ def test_files_that_no_glob_names(place: World, tmp_path: Path) -> None:
     from hybridfactory.pipeline.input_files import find_raw, one_pattern
 
     assert one_pattern(find_raw([tmp_path / "a*.bin"])) == tmp_path / "a*.bin"
-    with pytest.raises(Exception, match="no one glob names just a1.bin, a2.bin"):
+    with pytest.raises(Exception, match=r"no one glob names just a1.bin, a2.bin"):
         one_pattern(find_raw([tmp_path / "a1.bin", tmp_path / "a2.bin"]))
 
 

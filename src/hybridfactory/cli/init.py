@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hybridfactory.cli.recording_options import FilesCommand, asker, known_from, recording_options
+from hybridfactory.cli.recording_options import FilesCommand, known_from, recording_options
 from hybridfactory.cli.reporting import reporting
 
 if TYPE_CHECKING:
@@ -55,6 +55,18 @@ def init(
     parameter file is written that generate runs as it is. What cannot be found is asked for on a terminal;
     elsewhere the message names the option that says it.
     """
+    from hybridfactory.pipeline.init import check_target
+
+    check_target(output.expanduser().absolute(), force)
+    known = known_from(
+        sorting,
+        raw=raw,
+        sample_rate=sample_rate,
+        probe=probe,
+        data_type=data_type,
+        rows=rows,
+        may_ask=not silent,
+    )
     with reporting(silent=silent) as reporter:
         from hybridfactory.cli.memory import keep_freed_memory
         from hybridfactory.pipeline.init import init_parameters
@@ -63,10 +75,9 @@ def init(
         result = init_parameters(
             sorting,
             output,
-            known_from(raw, sample_rate, probe, data_type, rows),
+            known,
             num_units=num_units,
             force=force,
-            ask=asker(silent),
             progress=reporter.progress,
         )
         for warning in result.warnings:

@@ -57,9 +57,18 @@ def recording_options(function: Function) -> Function:
 
 
 def known_from(
-    raw: Sequence[Path], sample_rate: float | None, probe: str | None, data_type: str | None, rows: int | None
+    place: Path,
+    *,
+    raw: Sequence[Path],
+    sample_rate: float | None,
+    probe: str | None,
+    data_type: str | None,
+    rows: int | None,
+    may_ask: bool,
 ) -> "Known":
-    """Put together what these options say.
+    """Put together what these options say, and on a terminal, ask for what is missing.
+
+    Not to be called while progress is shown: a question would be painted over.
 
     Raises
     ------
@@ -67,11 +76,13 @@ def known_from(
         If the sampling rate is no rate.
     """
     from hybridfactory.errors import ParameterError
-    from hybridfactory.pipeline.inputs import Known
+    from hybridfactory.pipeline.inputs import Known, ask_for_missing
 
     if sample_rate is not None and not 0 < sample_rate < float("inf"):
         raise ParameterError(f"--sample-rate: {sample_rate:g} is no number above 0")
-    return Known(raw=tuple(raw), sample_rate=sample_rate, data_type=data_type, probe=probe, num_rows=rows)
+    known = Known(raw=tuple(raw), sample_rate=sample_rate, data_type=data_type, probe=probe, num_rows=rows)
+    ask = asker(silent=not may_ask)
+    return known if ask is None else ask_for_missing(place, known, ask)
 
 
 def asker(silent: bool) -> "Ask | None":

@@ -68,12 +68,20 @@ def units(
         from hybridfactory.pipeline.realism import require_scikit_learn
 
         require_scikit_learn("units --realism")
+    known = known_from(
+        sorting,
+        raw=raw,
+        sample_rate=sample_rate,
+        probe=probe,
+        data_type=data_type,
+        rows=rows,
+        may_ask=False,
+    )
     with reporting(silent=silent) as reporter:
         from hybridfactory.cli.memory import keep_freed_memory
         from hybridfactory.pipeline.units import survey_units
 
         keep_freed_memory()
-        known = known_from(raw, sample_rate, probe, data_type, rows)
         survey = survey_units(sorting, known, label_base=int(label_base), realism=realism, progress=reporter.progress)
         for warning in survey.warnings:
             reporter.warn(warning)

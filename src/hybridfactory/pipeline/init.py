@@ -14,7 +14,7 @@ from hybridfactory.pipeline.starter_text import Starter, python_text, toml_text
 from hybridfactory.pipeline.units import survey_inputs
 from hybridfactory.progress import ProgressCallback, no_progress
 
-__all__ = ["InitResult", "init_parameters"]
+__all__ = ["InitResult", "check_target", "init_parameters"]
 
 NUM_UNITS = 10
 
@@ -81,7 +81,7 @@ def init_parameters(
         If something cannot be found or does not fit, no unit is recommended, or the file exists.
     """
     path = Path(output).expanduser().absolute()
-    _check_target(path, force)
+    check_target(path, force)
     is_toml = path.suffix == ".toml"
     sorter_output = find_output(Path(place))
     label_base = 0 if is_toml and sorter_output.source_format == "phy" else 1
@@ -107,7 +107,13 @@ def init_parameters(
     return InitResult(path, inputs, starter.chosen, len(survey.units), survey.warnings)
 
 
-def _check_target(path: Path, force: bool) -> None:
+def check_target(path: Path, force: bool) -> None:
+    """Refuse a file that exists or cannot be, before anybody is asked or anything is read.
+
+    Raises
+    ------
+    ParameterError, OutputError
+    """
     if path.suffix not in (".toml", ".py"):
         raise ParameterError(f"{path.name}: a parameter file ends in .toml or .py")
     if not path.parent.is_dir():

@@ -17,7 +17,7 @@ from hybridfactory.sorting import Sorting, read_sorting
 from hybridfactory.sorting.detection import SorterOutput
 from hybridfactory.sorting.statement import RecordingStatement, read_statement
 
-__all__ = ["Ask", "Inputs", "Known", "find_inputs"]
+__all__ = ["Ask", "Inputs", "Known", "ask_for_missing", "find_inputs"]
 
 PRESETS = {"neuropixels3a": neuropixels3a, "eMouse": eMouse}
 
@@ -106,18 +106,18 @@ def find_inputs(place: Path, known: Known, *, label_base: int = 1, ask: Ask | No
         If something is missing, and named by its option, or does not fit.
     """
     output = find_output(place)
-    finder = _Finder(output, known, ask)
-    paths, said_by = finder.raw_files()
-    statement = read_statement(output, paths)
-    metas = [read_meta(meta_path_of(path)) if meta_path_of(path).is_file() else None for path in paths]
-    sample_rate, rate_from = finder.sample_rate(metas[0], statement)
-    dtype, type_from = finder.data_type(metas[0], statement)
-    num_rows, rows_from = finder.num_rows(metas[0], statement)
-    probe, probe_name, probe_from = finder.probe(metas[0], statement, num_rows)
+    facts = _find_facts(output, known, ask)
+    paths, said_by = facts.raw_files
+    sample_rate, rate_from = facts.sample_rate
+    dtype, type_from = facts.data_type
+    num_rows, rows_from = facts.num_rows
+    probe, probe_name, probe_from = facts.probe
     folder = output.path if output.source_format == "phy" else output.path.parent
     # A sorting that lies beside another format's is named by its folder alone: the folder's own order decides.
     sorting = read_sorting(folder, label_base=label_base, source_paths=paths)
-    starts, start_from = _start_time(paths, metas, statement, sorting, dtype, num_rows or probe.num_channels)
+    starts, start_from = _start_time(
+        paths, facts.metas, facts.statement, sorting, dtype, num_rows or probe.num_channels
+    )
     source = open_source(
         paths,
         start_time=starts,
@@ -145,6 +145,54 @@ def find_inputs(place: Path, known: Known, *, label_base: int = 1, ask: Ask | No
             "start_time": start_from,
         },
     )
+
+
+def ask_for_missing(place: Path, known: Known, ask: Ask) -> Known:
+    """Ask for what cannot be found, before any work begins; the same as `known` where nothing is missing.
+
+    Parameters
+    ----------
+    place, known, ask : see `find_inputs`
+    """
+    answers: dict[str, str] = {}
+
+    def remember(option: str, question: str) -> str:
+        answers[option] = ask(option, question)
+        return answers[option]
+
+    _find_facts(find_output(place), known, remember)
+    rate = answers.get("--sample-rate")
+    return Known(
+        raw=(Path(answers["--raw"].strip()),) if "--raw" in answers else known.raw,
+        sample_rate=known.sample_rate if rate is None else _number(rate, "--sample-rate"),
+        data_type=answers.get("--data-type", known.data_type),
+        probe=answers.get("--probe", known.probe),
+        num_rows=known.num_rows,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Facts:
+    """What is known of the raw files, each with where it was found."""
+
+    raw_files: tuple[list[Path], str]
+    statement: RecordingStatement
+    metas: list[SpikeGLXMeta | None]
+    sample_rate: tuple[float, str]
+    data_type: tuple[np.dtype[Any], str]
+    num_rows: tuple[int | None, str]
+    probe: tuple[Probe, str, str]
+
+
+def _find_facts(output: SorterOutput, known: Known, ask: Ask | None) -> _Facts:
+    finder = _Finder(output, known, ask)
+    raw_files = finder.raw_files()
+    statement = read_statement(output, raw_files[0])
+    metas = [read_meta(meta_path_of(path)) if meta_path_of(path).is_file() else None for path in raw_files[0]]
+    sample_rate, data_type = finder.sample_rate(metas[0], statement), finder.data_type(metas[0], statement)
+    num_rows = finder.num_rows(metas[0], statement)
+    probe = finder.probe(metas[0], statement, num_rows[0])
+    return _Facts(raw_files, statement, metas, sample_rate, data_type, num_rows, probe)
 
 
 @dataclass(frozen=True)
