@@ -52,6 +52,7 @@ def install(
     change_at_read: Sequence[Any] = (),
     clock_seed: int | None = None,
     spare_bytes: int | None = None,
+    user: int | None = None,
 ) -> None:
     """Spoil the calls of this process.
 
@@ -77,7 +78,11 @@ def install(
         The clock jumps back and forth by years: what it tells, and what files are stamped with.
     spare_bytes : int, optional
         How much space must be free beyond what the hybrid needs, for a run to begin.
+    user : int, optional
+        Whose process this is to be.
     """
+    if user is not None:
+        os.setuid(user)
     if spare_bytes is not None:
         staging.SPARE_BYTES = spare_bytes
     if limit_bytes is not None:

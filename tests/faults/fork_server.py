@@ -1,5 +1,6 @@
 """Program: imports everything, runs once, then forks a process for each request on standard input."""
 
+import codecs
 import gc
 import json
 import os
@@ -67,6 +68,7 @@ def main() -> None:
     os.dup2(2, 1)
     if entry.main(["generate", sys.argv[1], "--silent"]) != 0:
         sys.exit("the run that warms failed")
+    codecs.lookup("cp437")  # which archives are read with; not every user may read Python's own files
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, *STOPPING})
     gc.collect()
     gc.freeze()  # what is never collected is never copied to the forked process either

@@ -63,6 +63,34 @@ def test_killed_before_each_step(stage: Stage, name: str, num_kills: int, tmp_pa
     assert len(ends) > 1 or name in ("first run", "reset")
 
 
+@pytest.mark.parametrize(
+    ("name", "from_the_end", "note"),
+    [
+        ("first run", None, "had left unfinished files"),
+        ("first run", 3, "had begun to put its files into"),
+        ("over an earlier run", 3, "the earlier ones are back"),
+        ("over an earlier run", 0, "was complete"),
+    ],
+)
+def test_the_next_run_says_what_it_found(
+    stage: Stage, name: str, from_the_end: int | None, note: str, tmp_path: Path
+) -> None:
+    """Killed at its tenth step, or at a rename, counted from the last one."""
+    story = stage.set_up(name)
+    record = tmp_path / "steps.txt"
+    assert stage.program.run(*story.arguments, faults={"record": str(record)}).code == 0
+    steps = [json.loads(line)[0] for line in record.read_text(encoding="utf-8").splitlines()]
+    renames = [number for number, step in enumerate(steps) if step in ("rename", "replace")]
+    fill(stage.world.out, story.before)
+    number = 10 if from_the_end is None else renames[-from_the_end] if from_the_end else renames[-1] + 1
+    assert stage.program.run(*story.arguments, faults={"kill_at": number}).was_killed
+    again = [word for word in story.arguments if word != "--silent"]
+    ended = stage.program.run(*again)
+    assert ended.code == 0, ended.err
+    assert note in ended.err
+    assert str(stage.world.out) in ended.err
+
+
 def chosen_steps(steps: list[Step], share: int, offset: int) -> list[int]:
     """Numbers of steps to kill at: of writes into one file, which all look alike, the first and the last."""
     names = [step[0] for step in steps]
