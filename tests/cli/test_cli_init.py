@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hybridfactory.cli import main
@@ -26,7 +27,7 @@ def cache(function: Callable[..., object]) -> Callable[..., object]:
 def test_from_a_folder_to_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_demo(tmp_path / "demo", duration_s=12.0)
+    make_demo(tmp_path / "demo", duration_s=8.0)
     monkeypatch.setattr(pipeline_init, "survey_inputs", cache(pipeline_init.survey_inputs))
     monkeypatch.chdir(tmp_path / "demo")
     assert main(["init", "sorting", "--num-units", "2"]) == 0
@@ -41,8 +42,9 @@ def test_from_a_folder_to_a_file(
 
 
 def test_what_is_missing_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    make_demo(tmp_path / "demo", duration_s=3.0)
-    (tmp_path / "demo" / "sorting").rename(tmp_path / "sorting")
+    (tmp_path / "sorting").mkdir()
+    np.save(tmp_path / "sorting" / "spike_times.npy", np.arange(100, 9000, 90))
+    np.save(tmp_path / "sorting" / "spike_clusters.npy", np.zeros(99, dtype=np.int32))
     output = tmp_path / "new.toml"
     assert main(["init", str(tmp_path / "sorting"), "-o", str(output)]) == 2
     error = capsys.readouterr().err

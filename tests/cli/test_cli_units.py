@@ -14,7 +14,7 @@ from hybridfactory.pipeline.units import UnitSurvey, survey_units
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_demo(tmp_path_factory.mktemp("units") / "demo", duration_s=12.0).parent
+    return make_demo(tmp_path_factory.mktemp("units") / "demo", duration_s=8.0).parent
 
 
 @pytest.fixture(scope="module")

@@ -100,10 +100,14 @@ def test_without_a_good_unit_nothing_is_written(place: World, tmp_path: Path) ->
     assert not (tmp_path / "params.toml").exists()
 
 
-def test_spikeglx(tmp_path: Path) -> None:
-    demo = make_demo(tmp_path / "demo", duration_s=12.0).parent
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_demo(tmp_path_factory.mktemp("spikeglx") / "demo", duration_s=8.0).parent
+
+
+def test_spikeglx(demo: Path, tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
-    for suffix in ("toml", "py"):
+    for suffix in ("py", "toml"):
         result = init_parameters(demo, tmp_path / "files" / f"hf.{suffix}", num_units=3)
         parameters = load_parameters(result.path)
         assert parameters.probe is None
@@ -201,14 +205,12 @@ def test_the_user_comes_first_and_is_asked_last(place: World, tmp_path: Path) ->
             find_inputs(tmp_path, Known(**{**vars(known), **less}))
 
 
-def test_rows_that_were_not_sorted_are_unconnected(tmp_path: Path) -> None:
-    demo = make_demo(tmp_path / "demo", duration_s=3.0).parent
-    positions = np.load(demo / "sorting" / "channel_positions.npy")
-    np.save(demo / "sorting" / "channel_map.npy", np.arange(40))
-    np.save(demo / "sorting" / "channel_positions.npy", positions[:40])
-    for name in ("templates", "templates_ind"):
-        (demo / "sorting" / f"{name}.npy").unlink()
-    found = find_inputs(demo / "sorting", Known())
+def test_rows_that_were_not_sorted_are_unconnected(demo: Path, tmp_path: Path) -> None:
+    raw = next((demo / "recording").glob("*.bin"))
+    write_phy(tmp_path / "sorted", {1: np.arange(1000, 90_000, 900)}, raw=str(raw), num_rows=49, rate=30_000.0)
+    np.save(tmp_path / "sorted" / "channel_map.npy", np.arange(40))
+    np.save(tmp_path / "sorted" / "channel_positions.npy", np.load(demo / "sorting" / "channel_positions.npy")[:40])
+    found = find_inputs(tmp_path, Known())
     assert found.source.probe.connected_rows.tolist() == list(range(40))
     assert not found.probe_is_from_meta
 
