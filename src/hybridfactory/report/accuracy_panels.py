@@ -67,8 +67,8 @@ def _colour_bar(figure: Figure, axes: Axes, drawn: ScalarMappable, label: str) -
 
 
 def accuracy_by_snr_figure(sorters: Sequence[SorterResult]) -> Figure:
-    """Draw the accuracy of each injected unit against its SNR, for every sorter; small for few units."""
-    is_small = sum(len(sorter.units) for sorter in sorters) <= FEW_DOTS
+    """Draw the accuracy of each injected unit against its SNR; small for few units of one sorter."""
+    is_small = len(sorters) == 1 and len(sorters[0].units) <= FEW_DOTS
     figure = new_figure(*(SMALL_IN if is_small else LARGE_IN))
     axes = figure.subplots()
     axes.set_title("accuracy against SNR", loc="left")

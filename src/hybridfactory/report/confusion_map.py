@@ -13,7 +13,7 @@ __all__ = ["confusion_figure", "left_out", "shown_part"]
 
 MAX_ROWS = 200
 MAX_COLUMNS = 200
-MAX_NAMED = 40
+MAX_NAMED_ROWS, MAX_NAMED_COLUMNS = 40, 30
 MAX_WRITTEN = 14
 SMALL_SHARE = 0.01
 
@@ -108,7 +108,7 @@ def _draw_cells(axes: Axes, shares: np.ndarray, write: bool) -> None:
 
 def _name(axes: Axes, which: str, names: list[str]) -> None:
     """Name every cell, or every so manieth."""
-    step = -(-len(names) // MAX_NAMED)
+    step = -(-len(names) // (MAX_NAMED_COLUMNS if which == "x" else MAX_NAMED_ROWS))
     at = list(range(0, len(names), step))
     labels = [names[index] for index in at]
     if which == "x":
