@@ -147,6 +147,8 @@ def _unit_record(unit: "PlannedUnit") -> dict[str, object]:
         "num_training_spikes": unit.num_training_spikes,
         "rank": unit.rank,
         "snr": _number(unit.snr),
+        "unit_factor": unit.unit_factor,
+        "num_removed_spikes": unit.num_removed_spikes,
         "donor_row": unit.donor_row,
         "center_row": unit.center_row,
         "displacement_um": [_number(shift) for shift in unit.displacement_um],

@@ -28,7 +28,7 @@ def probe_table(run: HybridRun) -> pd.DataFrame:
         for sites), ``channel``, ``x_um``, ``y_um``.
     """
     rows, positions = run.probe.connected_rows, run.probe.connected_positions
-    units = run.units[run.units["status"] == "injected"].sort_values("true_unit")
+    units = run.units[run.units["status"] == "injected"].sort_values(["true_unit", "new_unit"])
     places = {int(row): position for row, position in zip(rows, positions, strict=True)}
 
     def part(kind: str, labels: list[Any], donors: list[Any], channels: NDArray[np.int64]) -> pd.DataFrame:

@@ -62,7 +62,7 @@ def write_run_report(
     """
     content = run.manifest.content
     scores = read_scores(content.get("realism"))
-    injected = run.units[run.units["status"] == "injected"].sort_values("true_unit").to_dict("records")
+    injected = run.units[run.units["status"] == "injected"].sort_values(["true_unit", "new_unit"]).to_dict("records")
     with drawing():
         what = "Map of the probe: where donors are, and where they were injected"
         probe = inline_svg(probe_figure(probe_table(run)), "probe", what)
