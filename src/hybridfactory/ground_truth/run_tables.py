@@ -115,7 +115,7 @@ def read_refusals(path: Path) -> pd.DataFrame:
         The table is damaged.
     """
     table = _checked(path, {"true_unit": WHOLE, "status": TEXT, "reason": TEXT})
-    return table.assign(reason=table["reason"].fillna(""))
+    return table.assign(reason=table["reason"].astype(object).fillna(""))
 
 
 def _checked(

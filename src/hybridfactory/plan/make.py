@@ -16,7 +16,7 @@ from hybridfactory.plan.amplitudes import AmplitudeTarget, draw_amplitude_factor
 from hybridfactory.plan.placement import Move, ProbeSites, requested_move
 from hybridfactory.plan.places import find_places
 from hybridfactory.plan.plan import InjectionPlan, PlannedUnit, RefusedEvents
-from hybridfactory.plan.removal import plan_removal
+from hybridfactory.plan.removal import notes_on_removal, plan_removal
 from hybridfactory.plan.spike_times import (
     NO_WAVEFORM,
     EventTimes,
@@ -108,6 +108,9 @@ def make_plan(
             removal = plan_removal(model, rules)
             removals.append(removal)
             mine = [replace(unit, num_removed_spikes=removal.spikes.size) for unit in mine]
+            first = next(index for index, unit in enumerate(mine) if unit.is_injected)
+            notes = notes_on_removal(removal, spike_counts[label])
+            mine[first] = replace(mine[first], notes=(*mine[first].notes, *notes))
         units += mine
     return InjectionPlan(tuple(units), rules.samples_before, rules.samples_after, tuple(removals))
 

@@ -234,7 +234,8 @@ def choose_move(
         Main row of every unit of the sorting, as far as known; rows that are not in the probe don't count.
     random : numpy.random.Generator
     taken_rows : numpy.ndarray of int64, optional
-        Raw rows where other units made from this donor are clearly seen; above all, the centre keeps off these.
+        Raw rows where other units made from this donor, and itself, are clearly seen, from the second unit on; above
+        all, the centre keeps off these if it can.
     """
     taken = set() if taken_rows is None else set(taken_rows.tolist())
     moves = [move for move in moves if int(sites.rows[move.center]) not in taken] or moves

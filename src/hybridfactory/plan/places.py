@@ -58,7 +58,8 @@ def find_places(
     while moves and len(chosen) < count:
         move = choose_move(moves, sites, model.rows[is_clear], crowd_rows, random(len(chosen)), taken)
         chosen.append(move)
-        taken = np.union1d(taken, sites.rows[move.channels[is_clear[move.footprint]]])
+        landed = sites.rows[move.channels[is_clear[move.footprint]]]
+        taken = np.concatenate([taken, landed, model.rows[is_clear]])
         here = sites.positions_um[move.center]
         moves = [other for other in moves if np.hypot(*(sites.positions_um[other.center] - here)) > TOLERANCE_UM]
     return chosen

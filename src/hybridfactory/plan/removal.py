@@ -9,7 +9,7 @@ from hybridfactory.events.model import EventModel
 from hybridfactory.plan.plan import Removal
 from hybridfactory.plan.spike_times import TimingRules, nearest_clean
 
-__all__ = ["plan_removal"]
+__all__ = ["notes_on_removal", "plan_removal"]
 
 SAME_SPIKE_MS = 0.5
 """Two spikes of a unit that are nearer than this are one that the sorter found twice."""
@@ -38,6 +38,20 @@ def plan_removal(model: EventModel, rules: TimingRules) -> Removal:
     spikes = np.sort(np.concatenate([clean, others]))
     shares = nearest_clean(times, model.is_clean, spikes, times[spikes], 0)
     return Removal(model.label, model.rows, times[spikes], spikes, shares, int(fits.sum()))
+
+
+def notes_on_removal(removal: Removal, num_donor_spikes: int) -> list[str]:
+    """Say which spikes of the donor are not taken out."""
+    notes = []
+    left, doubled = num_donor_spikes - removal.num_fitting, removal.num_fitting - removal.spikes.size
+    if left:
+        notes.append(f"{left} of its donor's spikes stay, since their windows lie over the edge of a file")
+    if doubled:
+        notes.append(
+            f"{doubled} of its donor's spikes come within {SAME_SPIKE_MS:g} ms of another: that was taken out, and "
+            "nothing a second time"
+        )
+    return notes
 
 
 def _first_of_each(times: NDArray[np.int64], gap: int) -> NDArray[np.bool_]:
