@@ -359,7 +359,7 @@ class TestSizesAndCopies:
                 load(**{name: wrong})
 
     def test_only_one_of_the_two(self):
-        with pytest.raises(ParameterError, match="target_snr and target_amplitude_uV .* give one"):
+        with pytest.raises(ParameterError, match=r"target_snr and target_amplitude_uV .* give one"):
             load(target_snr=8, target_amplitude_uV=100)
 
     @pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "2", 1001, None])

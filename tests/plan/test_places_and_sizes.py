@@ -114,7 +114,7 @@ def test_every_unit_draws_its_own_from_a_range(plan_of, model, make_model):
     both = plan_of(model, other, units_per_donor=2, target=target(8, 20)).units
     reached = [peak_of(unit, {3: model, 17: other}[unit.donor_label]) / NOISE[unit.center_row] for unit in both]
     assert len({round(value, 3) for value in reached}) == 4
-    assert 8 <= min(reached) and max(reached) <= 20
+    assert all(8 <= value <= 20 for value in reached)
     alone = plan_of(other, target=target(8, 20)).units[0]
     assert alone.unit_factor == both[2].unit_factor
 
