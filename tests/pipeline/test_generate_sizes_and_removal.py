@@ -7,12 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hybrid_world import DONORS, NOISE_COUNTS, NUM_ROWS, World, contents, read_rows, write_phy
+from hybrid_world import DONORS, NOISE_COUNTS, NUM_ROWS, RATE, World, contents, read_rows, write_phy
 from numpy.typing import NDArray
 
 import hybridfactory
 from hybridfactory import GenerateResult
 from hybridfactory.errors import NothingInjectedError, ParameterError
+from hybridfactory.events.background import background_deviation
+from hybridfactory.events.learn import ModelSettings, Sites, learn_event_models
+from hybridfactory.events.model import EventModel
+from hybridfactory.recording.flat import open_flat_recording
 
 DEFAULTS: dict[str, Any] = {"units_per_donor": 1, "remove_original": False}
 NEUROPIXELS_META = (
@@ -133,6 +137,22 @@ def test_target_snr(world: World, tmp_path: Path) -> None:
     ranged = world.run(tmp_path / "range", target_snr=[5, 15])
     factors = units(ranged)["unit_factor"] / table["unit_factor"]
     assert 5 / 12 <= factors.min() < factors.max() <= 15 / 12 and factors.nunique() == len(DONORS)
+
+
+def test_noise_is_measured_as_that_of_the_donors(world: World) -> None:
+    """A target SNR of a donor's own SNR would leave it as it is, if it stayed where it was."""
+    source = open_flat_recording(
+        [world.raw], start_samples=[0], dtype=np.dtype("<i2"), num_rows=NUM_ROWS, sampling_frequency=RATE
+    )
+    sites = Sites(world.probe.connected_rows, world.probe.connected_positions, np.zeros(32, dtype=np.int64))
+    settings = ModelSettings(40, 40, 6, "shrunk_svd", 7)
+    models = learn_event_models(source, {label: world.stated[label] for label in DONORS}, sites, settings)
+    for model in models.values():
+        assert isinstance(model, EventModel)
+        (here,) = background_deviation(
+            source, model.rows[[model.main_column]], samples_before=40, samples_after=40, seed=7
+        )
+        assert here == pytest.approx(model.noise_level, rel=0.04)
 
 
 def test_a_target_out_of_reach_is_told(small_world: World, tmp_path: Path) -> None:
