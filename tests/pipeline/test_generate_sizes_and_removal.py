@@ -1,6 +1,7 @@
 """Target amplitudes, several units per donor and donors taken out, measured on the hybrid."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,12 @@ from hybridfactory.errors import NothingInjectedError, ParameterError
 from hybridfactory.events.background import background_deviation
 from hybridfactory.events.learn import ModelSettings, Sites, learn_event_models
 from hybridfactory.events.model import EventModel
-from hybridfactory.recording.flat import open_flat_recording
+from hybridfactory.ground_truth.paths import RunPaths
+from hybridfactory.parameters import load_parameters
+from hybridfactory.pipeline.truth import write_truth
+from hybridfactory.recording.flat import FlatFile, FlatRecording, open_flat_recording
+from hybridfactory.recording.source import Source
+from hybridfactory.sorting import read_sorting
 
 DEFAULTS: dict[str, Any] = {"units_per_donor": 1, "remove_original": False}
 NEUROPIXELS_META = (
@@ -242,16 +248,22 @@ def test_clipped_samples_are_those_of_injected_events(small_world: World, tmp_pa
     assert manifest["num_clipped_samples"] == result.num_clipped_samples
 
 
-def test_jrclust_sites_of_copies_are_their_own(small_world: World, tmp_path: Path, matlab_files: Any) -> None:
-    """The table of annotations gives every injected unit the site at its own centre."""
-    from hybridfactory.ground_truth.tables import RealSpikes, write_annotations
-    from hybridfactory.pipeline.truth import _real_spikes
-    from hybridfactory.sorting import read_sorting
-
+def test_sites_of_copies_are_their_own_in_the_annotations(small_world: World, tmp_path: Path) -> None:
+    """JRCLUST states a site for every spike: each injected unit of a donor gets that of its own centre."""
     plan = small_world.run(tmp_path / "out", ground_truth_units=[2], units_per_donor=2).plan
-    sorting = read_sorting(small_world.sorting, label_base=1)
-    spikes = _real_spikes(sorting, plan, small_world.probe)
-    assert isinstance(spikes, RealSpikes) and set(spikes.extra_of_injected) == {12, 22}
-    write_annotations(tmp_path / "annotations.csv", spikes, plan)
-    table = pd.read_csv(tmp_path / "annotations.csv")
-    assert (table.loc[table["cluster"].isin([12, 22]), "template"] == 1).all()
+    phy = read_sorting(small_world.sorting, label_base=1)
+    jrclust = replace(phy, spike_templates=None, spike_channel_index=np.zeros(phy.spike_times.size, dtype=np.int64))
+    source = Source(
+        FlatRecording((FlatFile(small_world.raw, 0, len(small_world.source)),), np.dtype("<i2"), NUM_ROWS, RATE),
+        small_world.probe,
+        (None,),
+        (),
+    )
+    parameters = load_parameters(small_world.parameters(tmp_path))
+    paths = RunPaths(tmp_path, "e2e")
+    write_truth(paths, parameters, source, jrclust, plan)
+    table = pd.read_csv(paths.annotations)
+    channels = small_world.probe.channel_map.tolist()
+    for unit in plan.injected_units:
+        mine = table.loc[table["cluster"] == unit.injected_label, "channel_index"]
+        assert mine.size == unit.num_events and (mine == channels.index(unit.center_row)).all()
