@@ -75,7 +75,7 @@ def probe_figure(table: pd.DataFrame) -> Figure:
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, handletextpad=0.2)
     if len(donors) <= MAX_LABELS:
         spacing = LABEL_HEIGHT_IN / (height - 1.0) * span
-        _label(axes, donors, "left", DONOR, spacing)
+        _label(axes, donors.drop_duplicates("unit"), "left", DONOR, spacing)
         _label(axes, injected, "right", INJECTED, spacing)
     return figure
 
