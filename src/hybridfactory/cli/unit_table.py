@@ -98,8 +98,8 @@ def _print_remarks(survey: "UnitSurvey", has_auc: bool) -> None:
         click.echo("AUC: measured realism (0.5: no classifier tells injected from real spikes).")
     if chosen:
         click.echo(f"\nground_truth_units = {chosen}")
-        if survey.label_base == 0:
-            click.echo("label_base = 0")
+        # Always: in a file that counts the other way, the same numbers are other units.
+        click.echo(f"label_base = {survey.label_base}")
 
 
 def as_csv(survey: "UnitSurvey") -> str:
