@@ -37,9 +37,11 @@ def _print_version(context: click.Context, _parameter: click.Parameter, wanted: 
 
 EXAMPLES = """\b
 Examples:
-  hybridfactory demo                  try it on a small simulated recording
-  hybridfactory generate params.py    make a hybrid as params.py says
-  hybridfactory generate --help       more about one command
+  hybridfactory demo                               try it on a small simulated recording
+  hybridfactory init kilosort4 --raw run1.ap.bin   write params.toml, with units chosen
+  hybridfactory generate params.toml               make the hybrid; then sort it
+  hybridfactory validate run1-hybrid SORTING       what did the sorter find?
+  hybridfactory generate --help                    more about one command
 """
 
 
