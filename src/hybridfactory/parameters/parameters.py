@@ -25,6 +25,8 @@ __all__ = ["Parameters", "default_samples_after", "parameter_names"]
 DEFAULT_SECONDS_AFTER = 3.5e-3
 MIN_RATE_HZ, MAX_RATE_HZ = 1.0, 1e7
 SAMPLES_AFTER_OF_2018 = 40
+TOLD_BY_FORMATS = {"data_type": rules.data_type(), "sample_rate": rules.number("a sampling rate in Hz (> 0)")}
+"""What a flat file does not say of itself, and other formats do."""
 
 _SAMPLES = "a whole number of samples ≥ 1"
 _LABELS = "a list of unit labels (whole numbers ≥ 0) such as [3, 17], or 'auto' or 'auto:10'"
@@ -58,14 +60,21 @@ class Parameters:
     )
     raw_source_file: Path = _parameter(
         rules.path("the path of the raw recording, or a glob that matches its files"),
-        "Raw recording: one file, or a glob that matches several; they are taken in natural order.",
+        "Raw recording: one file, or a glob that matches several; they are taken in natural order. In other formats "
+        "than flat binary, a folder as well; see `raw_source_format`.",
     )
     data_type: np.dtype[Any] = _parameter(
-        rules.data_type(),
-        "NumPy type of the samples in the raw recording: any integer or floating-point type.",
+        rules.or_none(TOLD_BY_FORMATS["data_type"]),
+        "NumPy type of the samples in the raw recording: any integer or floating-point type. Required, unless "
+        "`raw_source_format` is given. Default: what the recording says of itself then.",
+        default=None,
     )
     sample_rate: float = _parameter(
-        rules.number("a sampling rate in Hz (> 0)"), "Sampling rate of the raw recording.", unit="Hz"
+        rules.or_none(TOLD_BY_FORMATS["sample_rate"]),
+        "Sampling rate of the raw recording. Required, unless `raw_source_format` is given. Default: what the "
+        "recording says of itself then.",
+        default=None,
+        unit="Hz",
     )
     ground_truth_units: tuple[int, ...] = _parameter(
         automatic_or(rules.integers(_LABELS, rules.integer("a label", minimum=0))),
@@ -101,10 +110,11 @@ class Parameters:
         default=None,
     )
     output_type: str | None = _parameter(
-        rules.or_none(rules.choice("phy", "kilosort", "jrc")),
-        "Format of the sorter's output. Default: found out from the files.",
+        rules.or_none(rules.choice_or_reader("phy", "kilosort", "jrc", "spikeinterface")),
+        "Format of the sorter's output. `spikeinterface`: what SpikeInterface has saved; `spikeinterface:NAME`: what "
+        "its reader of that name reads. Default: found out from the files.",
         default=None,
-        choices=("phy", "kilosort", "jrc"),
+        choices=("phy", "kilosort", "jrc", "spikeinterface"),
     )
     num_singular_values: int | str = _parameter(
         Rule(
@@ -186,12 +196,28 @@ class Parameters:
         default=None,
         unit="rows",
     )
+    raw_source_format: str | None = _parameter(
+        rules.or_none(rules.format_name("the name of a format, such as 'openephys', 'intan', 'auto' or 'flat'")),
+        "Format of the raw recording, by the name of SpikeInterface's reader, such as `openephys`, `intan`, `nwb`, "
+        "`blackrock`, `cbin`, `spikeinterface`; `auto`: to be found out; `flat`: flat binary. Default: found out, "
+        "where a file or folder tells without doubt, else flat binary.",
+        default=None,
+    )
+    raw_source_options: dict[str, Any] | None = _parameter(
+        rules.or_none(rules.options("a table of names and plain values, such as {'stream_name': 'Record Node 101#A'}")),
+        "What else the reader of that format should know, by the names of SpikeInterface's reader, such as "
+        "`stream_name`. Default: nothing.",
+        default=None,
+    )
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = item.metadata["rule"].apply(item.name, getattr(self, item.name))
             object.__setattr__(self, item.name, value)
-        if self.samples_after is None:
+        if not _may_be_left_out(self.raw_source_format):
+            for name, rule in TOLD_BY_FORMATS.items():
+                rule.apply(name, getattr(self, name))
+        if self.samples_after is None and self.sample_rate is not None:
             object.__setattr__(self, "samples_after", default_samples_after(self.sample_rate))
         if self.output_directory is None:
             object.__setattr__(self, "output_directory", self.data_directory / "hybrid_output")
@@ -238,7 +264,12 @@ class Parameters:
         """
         try:
             given = _by_known_name(mapping)
-            missing = [item.name for item in fields(cls) if _is_required(item) and item.name not in given]
+            told = _may_be_left_out(given.get("raw_source_format"))
+            missing = [
+                item.name
+                for item in fields(cls)
+                if item.name not in given and (_is_required(item) or (item.name in TOLD_BY_FORMATS and not told))
+            ]
             if missing:
                 raise ParameterError(f"required parameter(s) missing: {', '.join(missing)}; set them")
             for name in PATH_PARAMETERS if folder is not None else ():
@@ -304,6 +335,11 @@ def default_samples_after(sample_rate: float) -> int:
 def parameter_names() -> tuple[str, ...]:
     """Names of all parameters, in the order of the reference."""
     return tuple(item.name for item in fields(Parameters))
+
+
+def _may_be_left_out(raw_source_format: object) -> bool:
+    """Whether the recording will tell its type and rate itself."""
+    return raw_source_format not in (None, "flat")
 
 
 def _is_required(item: "Field[Any]") -> bool:
