@@ -1,3 +1,4 @@
+# syntax=docker/dockerfile:1
 # docker build --tag hybridfactory .
 # docker run --rm --user "$(id -u):$(id -g)" --volume /data:/data hybridfactory generate /data/run1/params.toml
 FROM python:3.11-slim AS build

@@ -3,7 +3,7 @@ OLDEST_PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test faults lint docs oldest environment clean
+.PHONY: demo test faults fuzz lint docs oldest environment clean
 
 environment: $(VENV)/.installed
 
@@ -22,6 +22,14 @@ test: environment
 # Runs killed at 500 random moments and before every step, and every kind of fault: the suite has a share of it.
 faults: environment
 	$(BIN)/python -m pytest tests/faults --kills 500
+
+# A hundred thousand spoilt files, then a search for more by coverage, FUZZ_SECONDS for each format.
+FUZZ_SECONDS ?= 60
+fuzz: environment
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	$(BIN)/python fuzz/campaign.py --inputs 100000 --log build/fuzz-finds.jsonl
+	$(BIN)/python fuzz/coverage_guided.py --list | while read -r name; do \
+		$(BIN)/python fuzz/coverage_guided.py "$$name" -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 lint: environment
 	$(BIN)/ruff check .

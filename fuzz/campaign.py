@@ -114,6 +114,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="targets whose name holds this")
     parser.add_argument("--log", type=Path, default=Path("fuzz-finds.jsonl"))
     options = parser.parse_args()
+    options.log.parent.mkdir(parents=True, exist_ok=True)
     options.log.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         targets = [t for name, t in make_targets(Path(folder)).items() if options.only in name]

@@ -52,9 +52,13 @@ def spoil(data: bytes, max_size: int, seed: int) -> bytes:
 
 def main() -> None:
     """Fuzz one format until time is up or something is found."""
-    name, *options = sys.argv[1:]
-    if name not in TARGET_NAMES or name.startswith("mat "):
-        sys.exit(f"give one of: {', '.join(name for name in TARGET_NAMES if not name.startswith('mat '))}")
+    names = [name for name in TARGET_NAMES if not name.startswith("mat ")]
+    name, *options = sys.argv[1:] or [""]
+    if name == "--list":
+        sys.stdout.write("\n".join(names) + "\n")
+        return
+    if name not in names:
+        sys.exit(f"give one of: {', '.join(names)}")
     with tempfile.TemporaryDirectory() as folder:
         target = make_targets(Path(folder))[name]
         # What lies beside a .prm is no damaged file.

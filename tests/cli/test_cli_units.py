@@ -69,6 +69,14 @@ def test_the_picture(demo: Path, no_work: list[tuple[object, ...]], tmp_path: Pa
     assert main(["units", str(demo), "--plot", str(tmp_path / "units.pdf")]) == 2
 
 
+def test_a_folder_that_is_not_there_is_seen_before_the_work(
+    demo: Path, no_work: list[tuple[object, ...]], tmp_path: Path
+) -> None:
+    for option, name in (("--csv", "x.csv"), ("--plot", "x.png")):
+        assert main(["units", str(demo), option, str(tmp_path / "nothing" / name)]) == 2
+    assert no_work == []
+
+
 def test_options_reach_the_library(demo: Path, no_work: list[tuple[object, ...]]) -> None:
     words = ["units", "--raw", "a.bin", "b.bin", str(demo), "--rows", "5", "--label-base", "0", "--silent"]
     assert main(words) == 0

@@ -73,6 +73,16 @@ def test_channels_beyond_all_channels(targets: dict[str, Target], change: tuple[
     assert targets["meta"].check(META_3A.replace(*change).encode()) is not None
 
 
+@pytest.mark.parametrize("unit", ["=", "", "km", "\x1b[2J"])
+def test_a_probe_in_a_unit_of_its_own(targets: dict[str, Target], unit: str) -> None:
+    target = targets["probe json"]
+    content = json.loads(target.seeds[0])
+    content["probes"][0]["si_units"] = unit
+    message = target.check(json.dumps(content).encode())
+    assert message is not None
+    assert "si_units" in message
+
+
 def test_a_value_of_thousands_of_digits_is_shown_short(targets: dict[str, Target]) -> None:
     message = targets["meta"].check(META_3A.replace("30000.23", "9" * 5000).encode())
     assert message is not None

@@ -4,10 +4,12 @@ import json
 import shutil
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 from hybrid_world import RATE, World, make_world, write_phy
+from numpy.typing import NDArray
 
 from hybridfactory import generate
 from hybridfactory.demo import make_demo
@@ -179,6 +181,34 @@ def test_a_filtered_copy_is_not_the_recording(place: World, tmp_path: Path) -> N
     params = tmp_path / "sorted" / "params.py"
     params.write_text(params.read_text().replace("hp_filtered = False", "hp_filtered = True"))
     with pytest.raises(ParameterError, match=r"names a filtered copy only\): give --raw"):
+        find_inputs(tmp_path, Known())
+
+
+def test_a_header_is_no_sample(place: World, tmp_path: Path) -> None:
+    write_phy(tmp_path / "sorted", {1: place.stated[1]}, raw=str(place.raw))
+    params = tmp_path / "sorted" / "params.py"
+    params.write_text(params.read_text().replace("offset = 0", "offset = 1024"))
+    with pytest.raises(SortingError, match="begins with 1024 bytes that are no samples"):
+        find_inputs(tmp_path, Known())
+
+
+@pytest.mark.parametrize(
+    ("channel_map", "positions"),
+    [
+        (np.arange(32), np.zeros((32, 2))),
+        (np.arange(31), np.arange(64.0).reshape(32, 2)),
+        (np.zeros(32, dtype=int), np.arange(64.0).reshape(32, 2)),
+        (np.arange(32) + 10**12, np.arange(64.0).reshape(32, 2)),
+        (np.arange(32), np.full((32, 2), np.nan)),
+    ],
+)
+def test_channels_that_make_no_probe(
+    place: World, tmp_path: Path, channel_map: NDArray[np.int64], positions: NDArray[Any]
+) -> None:
+    write_phy(tmp_path / "sorted", {1: place.stated[1]}, raw=str(place.raw))
+    np.save(tmp_path / "sorted" / "channel_map.npy", channel_map)
+    np.save(tmp_path / "sorted" / "channel_positions.npy", positions)
+    with pytest.raises(ParameterError, match="cannot tell the probe: give --probe"):
         find_inputs(tmp_path, Known())
 
 

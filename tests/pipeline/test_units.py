@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -79,6 +80,24 @@ def test_a_parameter_file_says_it_all(place: Path, survey: UnitSurvey, world: Wo
     again = survey_units(params)
     assert [unit.label + 1 for unit in again.units] == [unit.label for unit in survey.units]
     assert again.label_base == 0
+
+
+def test_realism_is_measured_for_the_best_alone(
+    place: Path, survey: UnitSurvey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def measure(_recording: object, trains: dict[int, object], *_rest: object, **_options: object) -> list[object]:
+        asked.extend(trains)
+        return [SimpleNamespace(donor_label=label, separation=SimpleNamespace(largest=0.57)) for label in trains]
+
+    monkeypatch.setattr("hybridfactory.realism.measure.measure_realism", measure)
+    measured = survey_units(place, Known(probe=str(place / "probe.npz")), realism=True)
+    assert asked == [unit.label for unit in survey.recommended][:5]
+    found = {unit.label: unit.realism_auc for unit in measured.units}
+    assert all(found[label] == 0.57 for label in asked)
+    assert np.isnan(found[NOISE])
+    assert [unit.label for unit in measured.units] == [unit.label for unit in survey.units]
 
 
 def test_a_sorting_of_another_recording_is_refused(place: Path, tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from hybridfactory import HybridRun
-from hybridfactory.report.at_sites import pitch
+from hybridfactory.report.at_sites import cell_size, draw_at_sites, draw_scale_bars
 from hybridfactory.report.inline import inline_svg
 from hybridfactory.report.intervals import count_intervals
 from hybridfactory.report.measure import UnitView, ViewOfRun
 from hybridfactory.report.probe_map import MAX_LABELS, probe_figure, probe_table, spread_labels
 from hybridfactory.report.run_figures import PATTERNS, write_run_figures
-from hybridfactory.report.style import drawing, new_figure
+from hybridfactory.report.style import drawing, new_figure, panel_figure
 from hybridfactory.report.unit_figure import unit_figure
 
 
@@ -146,11 +146,58 @@ def test_labels_keep_apart(heights: list[float], expected: list[float]) -> None:
     assert spread_labels(heights, 2.0) == pytest.approx(expected)
 
 
-def test_pitch() -> None:
-    x, y = np.array([[0, 0], [32, 0], [16, 20], [48, 20], [0, 40], [32, 40]], dtype=float).T
-    assert pitch(y, x, 1.0) == 40
-    assert pitch(x, y, 1.0) == 32
-    assert pitch(np.array([1.0]), np.array([1.0]), 7.0) == 7
+STAGGERED = [[x + 16 * (row % 2), 20.0 * row] for row in range(6) for x in (11.0, 43.0)]
+LINE = [[0.0, 25.0 * row] for row in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("positions", "expected"),
+    [
+        (STAGGERED, (16, 40)),  # Neuropixels 1.0: four columns, each with its own rows
+        ([[x, 15.0 * row] for row in range(6) for x in (0.0, 32.0)], (32, 15)),
+        (LINE, (25, 25)),
+        ([[20.0 * column, 0.0] for column in range(5)], (20, 20)),
+        ([[3.0, 4.0]], (40, 40)),
+        ([[3.0, 4.0], [3.0, 4.0]], (40, 40)),
+    ],
+)
+def test_a_cell_has_room_for_one_site(positions: list[list[float]], expected: tuple[float, float]) -> None:
+    assert cell_size(np.array(positions)) == expected
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_two_cells_overlap(seed: int) -> None:
+    positions = np.random.default_rng(seed).integers(0, 12, (12, 2)) * 10.0
+    width, height = cell_size(positions)
+    apart = np.abs(positions[:, None] - positions)
+    elsewhere = (apart > 1).any(axis=2)
+    assert not (elsewhere & (apart[:, :, 0] < width - 1) & (apart[:, :, 1] < height)).any()
+
+
+@pytest.mark.parametrize(("positions", "is_free"), [(STAGGERED[:5], True), (LINE, False)])
+def test_scale_bars_cover_no_waveform(positions: list[list[float]], is_free: bool) -> None:
+    at = np.array(positions)
+    with drawing():
+        figure, panels = panel_figure(4.4, 6.0, [["sites"]])
+        axes = panels["sites"]
+        mean = -np.hanning(61)[:, None] * np.ones(len(at))
+        drawn = draw_at_sites(axes, mean, at, 14.0, 20.0, "#000000").reshape(-1, 2)
+        axes.set_xlim(drawn[:, 0].min() - 1, drawn[:, 0].max() + 1)
+        axes.set_ylim(drawn[:, 1].min() - 1, drawn[:, 1].max() + 1)
+        low = axes.get_ylim()[0]
+        moved = draw_scale_bars(axes, np.linspace(-1, 1, 61), 14.0, 20.0, 1.0, "µV", drawn)
+        figure.draw_without_rendering()
+    assert (moved == 0) == is_free
+    assert axes.get_ylim()[0] == pytest.approx(low - moved)
+    pixels = axes.transData.transform(drawn)
+    for item in (axes.texts[0], axes.lines[-1]):
+        box = item.get_window_extent()
+        assert not box.count_contains(pixels)
+        assert axes.bbox.contains(*box.min)
+        assert axes.bbox.contains(*box.max)
+    bar = axes.lines[-1].get_xydata()
+    assert np.ptp(bar[:, 0]) == pytest.approx(7)  # 1 of 2 ms
+    assert np.ptp(bar[:, 1]) == pytest.approx(10)  # 0.5 of 1 µV
 
 
 def test_an_inline_figure_takes_colours_and_font_from_the_page() -> None:

@@ -404,3 +404,15 @@ def test_firings_true_alone_are_enough(hybrid: Sorted, perfect: Path, tmp_path: 
         assert result.probe.empty
         assert any("only firings_true.npy is there" in note for note in result.notes)
     assert result.session_name == "elsewhere"
+
+
+def test_the_run_lists_what_was_made_of_it(hybrid: Sorted, perfect: Path, tmp_path: Path) -> None:
+    """So that the next run in the folder takes it away with this one."""
+    folder = tmp_path / "run"
+    shutil.copytree(hybrid.folder, folder)
+    result = compare(folder, perfect, report=False)
+    derived = json.loads((folder / "manifest.json").read_text())["derived"]
+    inside = {path.relative_to(folder).as_posix() for path in result.output_directory.iterdir()}
+    assert inside and set(derived) == inside
+    compare(folder, perfect, output_directory=tmp_path / "elsewhere", report=False)
+    assert json.loads((folder / "manifest.json").read_text())["derived"] == derived

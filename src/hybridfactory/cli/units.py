@@ -64,6 +64,9 @@ def units(
 
         require_report_extra("units --plot")
         _check_ending(plot)
+        _check_folder(plot)
+    if csv is not None:
+        _check_folder(csv)
     if realism:
         from hybridfactory.pipeline.realism import require_scikit_learn
 
@@ -103,6 +106,14 @@ def units(
         click.echo(json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False))
     elif not silent:
         print_units(survey, wide=wide)
+
+
+def _check_folder(path: Path) -> None:
+    """Refuse before the work what could not be written after it."""
+    from hybridfactory.errors import OutputError
+
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"{path}: its folder does not exist; make it, or write elsewhere")
 
 
 def _check_ending(plot: Path) -> None:

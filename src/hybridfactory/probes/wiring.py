@@ -67,6 +67,11 @@ def read_contacts(probe: Any, num_rows: int | None) -> Contacts:
 def _wired_contacts(member: Any) -> tuple[NDArray[np.int64], NDArray[np.float64], list[str]]:
     if member.ndim != 2:
         raise ProbeError("the probeinterface probe is three-dimensional: give a planar one, as its to_2d() makes it")
+    if member.si_units not in _UM_PER_UNIT:
+        raise ProbeError(
+            f"the probeinterface probe is in {str(member.si_units)[:20]!r}: give its si_units as one of "
+            f"{', '.join(_UM_PER_UNIT)}"
+        )
     positions = np.asarray(member.contact_positions, dtype=np.float64) * _UM_PER_UNIT[member.si_units]
     shanks = [""] * len(positions) if member.shank_ids is None else [str(shank) for shank in member.shank_ids]
     indices = member.device_channel_indices

@@ -7,26 +7,46 @@ from numpy.typing import NDArray
 
 from hybridfactory.report.style import INK, SITE
 
-__all__ = ["draw_at_sites", "draw_baselines", "draw_scale_bars", "pitch"]
+__all__ = ["cell_size", "draw_at_sites", "draw_baselines", "draw_scale_bars"]
 
 SCALE_BAR_MS = 1.0
+SAME_UM = 1.0
+"""Sites that lie nearer than this in one direction share a line."""
+
+ALONE_UM = 40.0
+TEXT_IN = (0.62, 0.3)
+GAP_IN = 0.08
 
 
-def pitch(along: NDArray[np.float64], across: NDArray[np.float64], otherwise: float) -> float:
-    """Distance between neighbouring sites of one line, the smallest there is.
+def cell_size(positions_um: NDArray[np.float64]) -> tuple[float, float]:
+    """Size of the largest cell that has room around every site, so that no waveform reaches into another's.
+
+    Of all widths at which sites lie beside each other, the one counts at which a cell's smaller side, as a part of
+    the picture's, is largest: wide and low cells, or narrow and high ones where columns are staggered.
 
     Parameters
     ----------
-    along : numpy.ndarray of float64, shape (num_sites,)
-        Positions in the direction of the distance, µm.
-    across : numpy.ndarray of float64, shape (num_sites,)
-        Positions in the other direction; sites within 1 µm of each other share a line.
-    otherwise : float
-        What stands for it where no line has two sites.
+    positions_um : numpy.ndarray of float64, shape (num_sites, 2)
+
+    Returns
+    -------
+    width, height : float
+        µm.
     """
-    gaps = np.abs(along[:, None] - along)[np.abs(across[:, None] - across) <= 1.0]
-    gaps = gaps[gaps > 1.0]
-    return float(gaps.min()) if gaps.size else otherwise
+    x, y = positions_um.T
+    across, along = np.abs(x[:, None] - x), np.abs(y[:, None] - y)
+    apart = (across > SAME_UM) | (along > SAME_UM)
+    widths = np.unique(across[across > SAME_UM]).tolist()
+    if not widths:  # one column
+        gap = float(along[apart].min(initial=np.inf))
+        return (gap, gap) if np.isfinite(gap) else (ALONE_UM, ALONE_UM)
+    cells = []
+    for width in widths:
+        overlapping = along[apart & (across < width - SAME_UM)]
+        height = float(overlapping.min()) if overlapping.size else width
+        shown = min(width / (float(np.ptp(x)) + width), height / (float(np.ptp(y)) + height) if height else 0.0)
+        cells.append((shown, width, height))
+    return max(cells)[1:]
 
 
 def draw_baselines(axes: Axes, positions_um: NDArray[np.float64], width: float) -> None:
@@ -75,9 +95,15 @@ def draw_at_sites(
 
 
 def draw_scale_bars(
-    axes: Axes, times_ms: NDArray[np.float64], width: float, height: float, largest: float, unit_of_value: str
-) -> None:
-    """Draw bars for time and value in the lower right corner.
+    axes: Axes,
+    times_ms: NDArray[np.float64],
+    width: float,
+    height: float,
+    largest: float,
+    unit_of_value: str,
+    drawn: NDArray[np.float64],
+) -> float:
+    """Draw bars for time and value in a corner that is free; below everything else where none is.
 
     Parameters
     ----------
@@ -90,13 +116,32 @@ def draw_scale_bars(
     largest : float
         Largest deflection drawn, from peak to peak.
     unit_of_value : str
+    drawn : numpy.ndarray of float64, shape (num_points, 2)
+        What the bars must not cover, µm.
+
+    Returns
+    -------
+    float
+        By how much the lower limit of the axes was moved to make room, µm.
     """
     span_ms = float(times_ms[-1] - times_ms[0])
     shown_ms = min(SCALE_BAR_MS, span_ms)
     value = _round_number(largest / 2)
-    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    x, y = right - 0.06 * (right - left), low + 0.04 * (high - low)
     across, up = width * shown_ms / span_ms, height * value
+    inches = np.asarray(axes.bbox.size) / axes.figure.dpi
+    limits = np.array([axes.get_xlim(), axes.get_ylim()])
+    per_inch = np.ptp(limits, axis=1) / inches
+    gap = GAP_IN * per_inch
+    size = np.array([across + TEXT_IN[0] * per_inch[0], max(up, TEXT_IN[1] * per_inch[1])]) + 2 * gap
+    corners = [np.array([limits[0, i] - i * size[0], limits[1, j] - j * size[1]]) for j in (0, 1) for i in (1, 0)]
+    free = [low for low in corners if not np.any(np.all((drawn > low) & (drawn < low + size), axis=1))]
+    moved = 0.0
+    if not free:
+        # As the picture grows, so does what an inch stands for.
+        moved = float(size[1] / max(1 - size[1] / np.ptp(limits[1]), 0.5))
+        axes.set_ylim(limits[1, 0] - moved, limits[1, 1])
+        free = [corners[0] - np.array([0.0, moved])]
+    x, y = free[0] + np.array([size[0] - gap[0], gap[1]])
     axes.plot([x - across, x, x], [y, y, y + up], color=INK, linewidth=1.0)
     axes.annotate(
         f"{value:g} {unit_of_value}\n{shown_ms:.3g} ms",
@@ -107,6 +152,7 @@ def draw_scale_bars(
         va="bottom",
         fontsize=7.5,
     )
+    return moved
 
 
 def _round_number(value: float) -> float:

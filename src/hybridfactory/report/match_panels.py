@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hybridfactory.report.at_sites import draw_at_sites, draw_baselines, draw_scale_bars, pitch
+from hybridfactory.report.at_sites import cell_size, draw_at_sites, draw_baselines, draw_scale_bars
 from hybridfactory.report.recall_panels import draw_recall
 from hybridfactory.report.style import (
     FOUND,
@@ -70,9 +70,10 @@ def draw_match(axes: Axes, sorter: SorterResult, new_unit: int, amplitude_unit: 
     near = _nearest(shown)
     positions, truth = shown.positions_um[near], shown.truth[:, near]
     match = None if shown.match is None else shown.match[:, near]
-    tall = pitch(positions[:, 1], positions[:, 0], 40.0)
-    width = 0.85 * pitch(positions[:, 0], positions[:, 1], tall)
-    largest = max(float(np.ptp(mean, axis=0).max()) for mean in (truth, match) if mean is not None) or 1.0
+    cell, tall = cell_size(positions)
+    width = 0.85 * cell
+    means = [truth] if match is None else [truth, match]
+    largest = float(np.max(means) - np.min(means)) or 1.0
     height = 0.95 * tall / largest
     draw_baselines(axes, positions, width)
     drawn = [draw_at_sites(axes, truth, positions, width, height, INK)]
@@ -82,10 +83,10 @@ def draw_match(axes: Axes, sorter: SorterResult, new_unit: int, amplitude_unit: 
         axes.plot([], [], color=FOUND, linestyle=DASHES, label=f"match: {short(shown.found_unit)}")
     points = np.concatenate(drawn).reshape(-1, 2)
     axes.set_xlim(points[:, 0].min() - 0.1 * width, points[:, 0].max() + 0.1 * width)
-    axes.set_ylim(points[:, 1].min() - 0.6 * tall, points[:, 1].max() + 0.1 * tall)
+    axes.set_ylim(points[:, 1].min() - 0.1 * tall, points[:, 1].max() + 0.1 * tall)
     axes.set_xlabel("x (µm)")
     axes.set_ylabel("y, along the probe (µm)")
-    draw_scale_bars(axes, shown.times_ms, width, height, largest, amplitude_unit)
+    draw_scale_bars(axes, shown.times_ms, width, height, largest, amplitude_unit, points)
     legend_above(axes)
 
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from numpy.typing import NDArray
 
-from hybridfactory.report.at_sites import draw_at_sites, draw_baselines, draw_scale_bars, pitch
+from hybridfactory.report.at_sites import cell_size, draw_at_sites, draw_baselines, draw_scale_bars
 from hybridfactory.report.intervals import INTERVAL_EDGES_MS, count_intervals
 from hybridfactory.report.measure import Place, UnitView, ViewOfRun
 from hybridfactory.report.style import DONOR, INJECTED, INK, MUTED, how_many, legend_above
@@ -18,10 +18,11 @@ __all__ = ["draw_amplitudes", "draw_intervals", "draw_single_spikes", "draw_wave
 def draw_waveforms(left: Axes, right: Axes, view: ViewOfRun, unit: UnitView) -> None:
     """Draw the means of donor and injected unit at their sites, at one scale."""
     both = (unit.donor, unit.injected)
-    x, y = unit.donor.positions_um.T
-    tall = pitch(y, x, 40.0)
-    width = 0.85 * pitch(x, y, tall)
-    largest = max(float(np.ptp(place.mean, axis=0).max()) for place in both) or 1.0
+    # At one scale, at which waveforms keep apart at either place.
+    cell, tall = np.min([cell_size(place.positions_um) for place in both], axis=0).tolist()
+    width = 0.85 * cell
+    means = [place.mean for place in both]
+    largest = max(float(mean.max()) for mean in means) - min(float(mean.min()) for mean in means) or 1.0
     height = 0.95 * tall / largest
     titles = (f"donor: unit {unit.donor.label}", f"injected: unit {unit.injected.label}")
     drawn = []
@@ -35,9 +36,11 @@ def draw_waveforms(left: Axes, right: Axes, view: ViewOfRun, unit: UnitView) -> 
         axes.locator_params(axis="x", nbins=4)
     for axes, (low, high) in zip((left, right), _equal_views(drawn, both), strict=True):
         axes.set_xlim(low[0] - 0.1 * width, high[0] + 0.1 * width)
-        axes.set_ylim(low[1] - 0.6 * tall, high[1] + 0.1 * tall)
+        axes.set_ylim(low[1] - 0.1 * tall, high[1] + 0.1 * tall)
     left.set_ylabel("y, along the probe (µm)")
-    draw_scale_bars(right, view.times_ms, width, height, largest, view.unit_of_value)
+    bars = (view.times_ms, width, height, largest, view.unit_of_value)
+    moved = draw_scale_bars(right, *bars, drawn[1])
+    left.set_ylim(left.get_ylim()[0] - moved, left.get_ylim()[1])
 
 
 def _equal_views(

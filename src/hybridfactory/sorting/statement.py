@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfactory.errors import ProbeError
+from hybridfactory.errors import ProbeError, SortingError
 from hybridfactory.probes import Probe, custom_probe
 from hybridfactory.sorting.assembly import whole_numbers
 from hybridfactory.sorting.detection import SorterOutput
@@ -20,6 +20,8 @@ from hybridfactory.sorting.raw_file import file_name, names_raw_file
 from hybridfactory.sorting.rez_templates import template_channels
 
 __all__ = ["RecordingStatement", "read_statement"]
+
+LARGEST_ROW = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +118,11 @@ def _of_phy(folder: Path, raw: Sequence[Path]) -> RecordingStatement:
     is_filtered = params.hp_filtered or WHITENED_COPY in names
     is_theirs = not raw or names_raw_file(params.dat_paths, folder, raw)
     is_copy = is_filtered or SPIKEINTERFACE_COPY in names
+    if params.offset and is_theirs and not is_filtered:
+        raise SortingError(
+            f"{folder / 'params.py'}: the raw file begins with {params.offset} bytes that are no samples (offset): "
+            "write the samples alone to a file, and name it with --raw"
+        )
     return RecordingStatement(
         stated_in="phy's params.py",
         raw_files=_found(params.dat_paths, folder),
@@ -145,8 +152,10 @@ def _channels(
     rows: NDArray[np.int64], positions: NDArray[np.generic], shanks: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64] | None] | None:
     """Put rows and positions together; None where they do not fit, or every channel is said to lie in one place."""
+    if not rows.size or rows.max() > LARGEST_ROW:
+        return None
     places = np.asarray(positions, dtype=np.float64)
-    if not rows.size or places.shape != (rows.size, 2) or not np.isfinite(places).all() or rows.min() < 0:
+    if places.shape != (rows.size, 2) or not np.isfinite(places).all() or rows.min() < 0:
         return None
     if rows.size > 1 and len(np.unique(places, axis=0)) == 1:
         return None
