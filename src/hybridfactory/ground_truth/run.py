@@ -112,7 +112,7 @@ class HybridRun:
             If a source file was changed after the run.
         """
         check_sources(self.manifest, GENERATE_AGAIN)
-        return self.manifest.recording_in(self.manifest.source_paths)
+        return self.manifest.source_recording
 
     @cached_property
     def recording(self) -> Any:
@@ -139,8 +139,14 @@ class HybridRun:
             sampling_frequency=self.sampling_frequency,
             script_path=str(self.manifest.paths.script),
             rows=[int(row) for row in self.probe.connected_rows],
+            reader=self._reader(),
         )
         return self._with_probe(recording)
+
+    def _reader(self) -> dict[str, Any] | None:
+        """How SpikeInterface opens the source, where the source is no flat file."""
+        reader = self.manifest.reader
+        return None if reader is None else {name: reader[name] for name in ("format", "paths", "options")}
 
     @cached_property
     def written_recording(self) -> Any:
@@ -176,7 +182,7 @@ class HybridRun:
         gains = self._gains_uV()
         if gains is not None:
             recording.set_channel_gains(gains)
-            recording.set_channel_offsets(np.zeros(gains.size))
+            recording.set_channel_offsets(self._offsets_uV(gains.size))
         contacts = self.probe.to_probeinterface()
         contacts.set_device_channel_indices(np.arange(self.probe.connected_rows.size))
         attached = recording.set_probe(contacts)
@@ -184,7 +190,10 @@ class HybridRun:
         return recording if attached is None else attached
 
     def _gains_uV(self) -> NDArray[np.float64] | None:
-        """µV per count of the connected rows, where a .meta file tells it."""
+        """µV per count of the connected rows, where a .meta file or the source's format tells it."""
+        if self.manifest.reader is not None:
+            stated = self.manifest.reader["gains_uV"]
+            return None if stated is None else np.array(stated, dtype=np.float64)[self.probe.connected_rows]
         metas = [self.output_directory / name for name in self.manifest.content["files"] if name.endswith(".meta")]
         if not metas:
             return None
@@ -192,6 +201,11 @@ class HybridRun:
 
         gains = np.asarray(extract_stream_info(metas[0], read_meta_file(metas[0]))["channel_gains"], dtype=np.float64)
         return gains[self.probe.connected_rows]
+
+    def _offsets_uV(self, count: int) -> NDArray[np.float64]:
+        """µV at a count of 0 of the connected rows."""
+        stated = None if self.manifest.reader is None else self.manifest.reader["offsets_uV"]
+        return np.zeros(count) if stated is None else np.array(stated, dtype=np.float64)[self.probe.connected_rows]
 
     @cached_property
     def sorting(self) -> Any:

@@ -204,7 +204,9 @@ class Parameters:
         default=None,
     )
     raw_source_options: dict[str, Any] | None = _parameter(
-        rules.or_none(rules.options("a table of names and plain values, such as {'stream_name': 'Record Node 101#A'}")),
+        rules.or_none(
+            rules.options("a table of names and plain values, such as {'stream_name': 'Record Node 101#A'}")
+        ),
         "What else the reader of that format should know, by the names of SpikeInterface's reader, such as "
         "`stream_name`. Default: nothing.",
         default=None,
@@ -227,7 +229,7 @@ class Parameters:
         if isinstance(self.synthetic_rate, float) and not isinstance(self.ground_truth_units, AutomaticUnits):
             rates = (self.synthetic_rate,) * len(self.ground_truth_units)
             object.__setattr__(self, "synthetic_rate", rates)
-        if not MIN_RATE_HZ <= self.sample_rate <= MAX_RATE_HZ:
+        if self.sample_rate is not None and not MIN_RATE_HZ <= self.sample_rate <= MAX_RATE_HZ:
             raise ParameterError(
                 f"sample_rate is {self.sample_rate:g} Hz, too low or too high for spikes: give the samples per second"
             )

@@ -78,12 +78,12 @@ class Job:
     @property
     def paths(self) -> tuple[Path, ...]:
         """The source's files."""
-        return tuple(file.path for file in self.source.recording.files)
+        return self.source.recording.source_files
 
     @property
     def targets(self) -> tuple[Path, ...]:
         """The hybrid's files."""
-        return tuple(self.folder / hybrid_name(path.name) for path in self.paths)
+        return tuple(self.folder / file.hybrid_name for file in self.source.recording.files)
 
     @property
     def metas(self) -> dict[Path, Path]:
@@ -116,7 +116,7 @@ class Job:
         how = OVER_EARLIER if earlier else ""
         if self.write and earlier is None:
             how = _how_to_write(self.settled, self.source, self.sorting)
-            check_free_space(self.folder, sum(path.stat().st_size for path in self.paths))
+            check_free_space(self.folder, _flat_size(self.source))
         with ExitStack() as stack:
             wait_for_hashes = stack.enter_context(hashing(self.paths)) if self.verify else None
             # What will be copied in any case is copied while units are learnt; reading alone leaves the disk idle.
@@ -207,8 +207,17 @@ def _refuse_other_bytes(paths: tuple[Path, ...], hashes: list[str], progress: Pr
             )
 
 
+def _flat_size(source: Source) -> int:
+    """Bytes of the hybrid's flat files."""
+    recording = source.recording
+    return sum(file.num_samples * recording.bytes_per_sample + file.num_trailing_bytes for file in recording.files)
+
+
 def _how_to_write(settled: Parameters, source: Source, sorting: Sorting) -> str:
     """Choose between writing over a copy and one pass, before anything is learned: a copy could begin at once."""
+    if not source.recording.is_copyable:
+        _log.info("the source is no flat file: writing %s", IN_ONE_PASS)
+        return IN_ONE_PASS
     share = _expected_share(settled, source, sorting)
     how = IN_ONE_PASS if share > ONE_PASS_SHARE else OVER_COPY
     _log.info("events will touch about %.0f %% of the recording: writing %s", 100 * share, how)

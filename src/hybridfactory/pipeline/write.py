@@ -104,7 +104,7 @@ def _open(folder: str | PathLike[str]) -> HybridRun:
 def _complete(run: HybridRun, source: FlatRecording, progress: ProgressCallback) -> WriteResult:
     """Write the flat files into the run's own folder, and note there that they are."""
     folder = run.output_directory
-    witnesses = look_at(file.path for file in source.files)
+    witnesses = look_at(source.source_files)
     with staging_folder(folder) as staging:
         # As it is now that nobody else can change it.
         manifest = read_manifest(folder)
@@ -114,7 +114,7 @@ def _complete(run: HybridRun, source: FlatRecording, progress: ProgressCallback)
         staged = tuple(staging / path.name for path in paths)
         are_copies = manifest.reset_files_are_untouched()
         if are_copies:
-            refuse_to_overwrite((file.path for file in source.files), paths)
+            refuse_to_overwrite(source.source_files, paths)
             for path, target in zip(paths, staged, strict=True):
                 path.replace(target)
         _refuse_existing(paths)
@@ -140,7 +140,7 @@ def _write_elsewhere(run: HybridRun, source: FlatRecording, folder: Path, progre
     metas = [run.output_directory / name for name in manifest.content["files"] if name.endswith(".meta")]
     paths = tuple(folder / path.name for path in manifest.target_paths)
     others = tuple(folder / meta.name for meta in metas)
-    witnesses = look_at(file.path for file in source.files)
+    witnesses = look_at(source.source_files)
     with staging_folder(folder) as staging:
         _refuse_existing([*paths, *others])
         staged = tuple(staging / path.name for path in paths)
@@ -171,9 +171,10 @@ def _write_files(
     """Write the hybrid's flat files; says how, and how many samples of each event were clipped."""
     if are_copies:
         return OVER_COPY, render_into(targets, recording, script, progress=progress)
-    check_free_space(targets[0].parent, sum(file.path.stat().st_size for file in recording.files))
+    sizes = [file.num_samples * recording.bytes_per_sample + file.num_trailing_bytes for file in recording.files]
+    check_free_space(targets[0].parent, sum(sizes))
     touched = int(np.diff(script.spans(MAX_SPAN_SAMPLES), axis=1).sum())
-    in_one_pass = touched > ONE_PASS_SHARE * recording.num_samples
+    in_one_pass = not recording.is_copyable or touched > ONE_PASS_SHARE * recording.num_samples
     total = max(len(targets), 1)
     for done, (file, target) in enumerate(zip(recording.files, targets, strict=True)):
         if not in_one_pass:

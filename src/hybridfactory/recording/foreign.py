@@ -71,20 +71,19 @@ class ForeignRecording(FlatRecording):
     origin : Origin
     segments : tuple of (spikeinterface.BaseRecording, int)
         Of each entry of `files`, the recording and the number of the segment in it.
-    leave_out : tuple of pathlib.Path
-        Folders that are no part of the recording.
+    behind : tuple of pathlib.Path
+        Everything on the disk that the samples come from, as it was found when the recording was opened.
     """
 
     origin: Origin
     segments: tuple[tuple[Any, int], ...]
-    leave_out: tuple[Path, ...] = ()
+    behind: tuple[Path, ...] = ()
     _lock: Lock = field(default_factory=Lock)
 
     @property
     def source_files(self) -> tuple[Path, ...]:
         """Everything on the disk that the samples come from."""
-        found = [files_behind(path, self.origin.name, self.leave_out) for path in self.origin.paths]
-        return tuple(dict.fromkeys(file for files in found for file in files))
+        return self.behind
 
     @property
     def is_copyable(self) -> bool:
@@ -205,7 +204,9 @@ def open_foreign_recording(
         names += _hybrid_names(path, count)
     lengths = [int(recording.get_num_samples(segment_index=index)) for recording, index in segments]
     if not all(lengths):
-        raise RecordingError(f"raw_source_file: {paths[lengths.index(0)]} holds a segment without samples: leave it out")
+        raise RecordingError(
+            f"raw_source_file: {paths[lengths.index(0)]} holds a segment without samples: leave it out"
+        )
     starts = np.cumsum([0, *lengths[:-1]]).tolist() if start_samples is None else list(start_samples)
     if len(starts) != len(segments):
         raise RecordingError(
@@ -224,7 +225,7 @@ def open_foreign_recording(
         float(first.get_sampling_frequency()),
         origin,
         tuple(segments),
-        tuple(leave_out),
+        tuple(dict.fromkeys(file for path in origin.paths for file in files_behind(path, origin.name, leave_out))),
     )
 
 

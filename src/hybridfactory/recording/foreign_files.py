@@ -54,7 +54,7 @@ def _candidates(path: Path, name: str) -> Iterator[Path]:
 def _named_in(texts: Iterable[str], folder: Path) -> Iterator[Path]:
     """Files, and the files in folders, that texts name."""
     for text in texts:
-        if not text or len(text) > 4096 or "\0" in text or "/" not in text and "." not in text:
+        if not text or len(text) > 4096 or "\0" in text or ("/" not in text and "." not in text):
             continue
         place = (folder / text).resolve()
         if place.is_file():

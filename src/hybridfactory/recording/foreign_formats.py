@@ -104,7 +104,8 @@ def _open(reader: Callable[..., Any], name: str, path: Path, options: Mapping[st
     unknown = [key for key in options if key not in allowed]
     if unknown:
         raise RecordingError(
-            f"raw_source_options: the reader of {name} takes no {unknown[0]!r}; it takes {', '.join(allowed) or 'none'}"
+            f"raw_source_options: the reader of {name} takes no {unknown[0]!r}; it takes "
+            f"{', '.join(allowed) or 'no options'}"
         )
     return reader(**{place: str(path)}, **options)
 
@@ -144,7 +145,7 @@ def _unreadable(path: Path, name: str, reader: Callable[..., Any] | None, error:
     if "pip install" in reason:
         return _lacks_package(path, name, error)
     choices = _streams(reader, name, path)
-    if len(choices) > 1 and "stream" in reason.lower() or "Multiple ElectricalSeries" in reason:
+    if (len(choices) > 1 and "stream" in reason.lower()) or "Multiple ElectricalSeries" in reason:
         option = "electrical_series_path" if name == "nwb" else "stream_name"
         return RecordingError(
             f"raw_source_file: {path} holds several streams ({', '.join(choices)}): choose one of them, as in "

@@ -131,8 +131,8 @@ def _compare(
     rate = recording.sampling_frequency
     if sampling_frequency is not None and abs(rate / sampling_frequency - 1) > MAX_RATE_DISAGREEMENT:
         raise RecordingError(
-            f"sample_rate is {sampling_frequency:g} Hz, but {path} says {rate:g} Hz: correct sample_rate, or leave it "
-            "out beside raw_source_format"
+            f"sample_rate is {sampling_frequency:g} Hz, but {path} says {rate:g} Hz: correct sample_rate, or leave "
+            "it out beside raw_source_format"
         )
     if dtype is not None and dtype != recording.dtype:
         raise RecordingError(

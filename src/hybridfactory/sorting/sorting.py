@@ -40,8 +40,8 @@ class Sorting:
     warnings : tuple of str
         What the user should know about how the file was read.
     spike_segments : numpy.ndarray of int64, shape (num_spikes,), optional
-        SpikeInterface only: segment of each spike, whose time counts from that segment's start. None: times lie on one
-        timeline.
+        SpikeInterface only: segment of each spike, whose time counts from that segment's start. None: times
+        lie on one timeline.
     num_segments : int
     """
 

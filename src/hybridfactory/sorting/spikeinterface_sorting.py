@@ -97,4 +97,6 @@ def _numbers(ids: np.ndarray[Any, Any], path: Path, label_base: int) -> tuple[li
             return numbers, ()
     shown = ", ".join(f"{text} is {place + label_base}" for place, text in enumerate(texts[:8]))
     more = " …" if len(texts) > 8 else ""
-    return list(range(len(texts))), (f"{path}: unit ids are no numbers; units have labels in their order: {shown}{more}",)
+    return list(range(len(texts))), (
+        f"{path}: unit ids are no numbers; units have labels in their order: {shown}{more}",
+    )
