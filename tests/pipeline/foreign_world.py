@@ -77,7 +77,7 @@ def write_open_ephys(folder: Path, parts: list[NDArray[np.int16]], *, streams: t
 
 
 def write_blackrock(path: Path, traces: NDArray[np.int16]) -> Path:
-    """A Blackrock .ns6 of version 2.2, always of 30 kHz: basic header, one extended header per channel, one packet."""
+    """A Blackrock .ns6 of version 2.2 and 30 kHz: basic header, one extended header per channel, one packet."""
     count = traces.shape[1]
     size = 314 + 66 * count
     basic = struct.pack(

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hybridfactory.errors import MissingFileError
+from hybridfactory.ground_truth.description import attach_probe, open_flat_hybrid
 from hybridfactory.ground_truth.manifest import Manifest, read_manifest
 from hybridfactory.ground_truth.paths import MANIFEST_NAME
 from hybridfactory.ground_truth.resetting import GENERATE_AGAIN, check_sources, take_back
@@ -157,8 +158,6 @@ class HybridRun:
         MissingFileError
             If a hybrid file is not there, or was not written yet.
         """
-        from spikeinterface.core import BinaryRecordingExtractor  # noqa: PLC0415
-
         command = f"run 'hybridfactory write {self.output_directory}'"
         if not self.manifest.is_written:
             raise MissingFileError(
@@ -168,26 +167,20 @@ class HybridRun:
         for path in self.manifest.target_paths:
             if not path.is_file():
                 raise MissingFileError(f"hybrid file {path} is missing: {command} to write it again")
-        content = self.manifest.content["recording"]
-        whole = BinaryRecordingExtractor(
-            file_paths=list(self.manifest.target_paths),
-            sampling_frequency=self.sampling_frequency,
-            dtype=content["dtype"],
-            num_channels=content["num_rows"],
+        return self.flat_recording_in(self.manifest.folder)
+
+    def flat_recording_in(self, folder: Path) -> Any:
+        """Flat hybrid files in a folder as a SpikeInterface recording, in the same form as `recording`."""
+        stated = self.manifest.content["recording"]
+        paths = [folder / path.name for path in self.manifest.target_paths]
+        rows = self.probe.connected_rows
+        return self._with_probe(
+            open_flat_hybrid(paths, self.sampling_frequency, stated["dtype"], stated["num_rows"], rows)
         )
-        return self._with_probe(whole.select_channels([int(row) for row in self.probe.connected_rows]))
 
     def _with_probe(self, recording: Any) -> Any:
         """Attach probe and gains; the recording's channels are the connected rows, in the probe's order."""
-        gains = self._gains_uV()
-        if gains is not None:
-            recording.set_channel_gains(gains)
-            recording.set_channel_offsets(self._offsets_uV(gains.size))
-        contacts = self.probe.to_probeinterface()
-        contacts.set_device_channel_indices(np.arange(self.probe.connected_rows.size))
-        attached = recording.set_probe(contacts)
-        # SpikeInterface attaches in place since 0.105, and to a copy before.
-        return recording if attached is None else attached
+        return attach_probe(recording, self.probe, self._gains_uV(), self._offsets_uV())
 
     def _gains_uV(self) -> NDArray[np.float64] | None:
         """µV per count of the connected rows, where a .meta file or the source's format tells it."""
@@ -202,10 +195,10 @@ class HybridRun:
         gains = np.asarray(extract_stream_info(metas[0], read_meta_file(metas[0]))["channel_gains"], dtype=np.float64)
         return gains[self.probe.connected_rows]
 
-    def _offsets_uV(self, count: int) -> NDArray[np.float64]:
-        """µV at a count of 0 of the connected rows."""
+    def _offsets_uV(self) -> NDArray[np.float64] | None:
+        """µV at a count of 0 of the connected rows, where the source's format tells it."""
         stated = None if self.manifest.reader is None else self.manifest.reader["offsets_uV"]
-        return np.zeros(count) if stated is None else np.array(stated, dtype=np.float64)[self.probe.connected_rows]
+        return None if stated is None else np.array(stated, dtype=np.float64)[self.probe.connected_rows]
 
     @cached_property
     def sorting(self) -> Any:

@@ -132,7 +132,7 @@ def generate(
         output_directory=settled.output_directory,
         session_name=final.session_name,
         recording_paths=job.targets if write else (),
-        truth_paths=(*job.metas.values(), *final.truth_files, final.manifest),
+        truth_paths=(*job.described(final), *job.metas.values(), *final.truth_files, final.manifest),
         num_clipped_samples=num_clipped,
         warnings=(*warnings, *notes),
         seconds=time.monotonic() - started,

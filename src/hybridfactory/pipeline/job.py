@@ -104,8 +104,33 @@ class Job:
         """Refuse a folder in which something would be lost."""
         check_outputs(self.folder)
         final = RunPaths(self.folder, self.staged.session_name)
-        outputs = (*self.targets, *self.metas.values(), *final.truth_files, final.manifest)
+        outputs = (*self.targets, *self.described(final), *self.metas.values(), *final.truth_files, final.manifest)
         refuse_to_overwrite((witness.path for witness in self.witnesses), outputs)
+
+    def described(self, paths: RunPaths) -> tuple[Path, ...]:
+        """The hybrid described for SpikeInterface, where there is no .meta to do it: a path, or none."""
+        return (paths.description,) if self.write and not self.source.recording.is_copyable else ()
+
+    def _describe(self, path: Path) -> None:
+        from hybridfactory.ground_truth.description import (  # noqa: PLC0415
+            attach_probe,
+            open_flat_hybrid,
+            write_description,
+        )
+        from hybridfactory.recording.foreign import ForeignRecording  # noqa: PLC0415
+
+        recording, probe = self.source.recording, self.source.probe
+        rows = probe.connected_rows
+        shape = (recording.sampling_frequency, recording.dtype.str, recording.num_rows)
+        offsets = recording.offsets_uV if isinstance(recording, ForeignRecording) else None
+        gains = recording.gains_uV
+        opened = attach_probe(
+            open_flat_hybrid(self.staged_targets, *shape, rows),
+            probe,
+            None if gains is None else gains[rows],
+            None if offsets is None else offsets[rows],
+        )
+        write_description(path, opened)
 
     def run(self, warnings: list[str]) -> tuple[InjectionPlan, int | None, float | None]:
         """Make all files and put them in place; plan, number of clipped samples, seconds that copying took."""
@@ -168,6 +193,9 @@ class Job:
         staged_metas = tuple(self.staging / target.name for target in self.metas.values())
         for (meta, target), staged_meta in zip(self.metas.items(), staged_metas, strict=True):
             write_hybrid_meta(meta, staged_meta, target)
+        described = self.described(self.staged)
+        for path in described:
+            self._describe(path)
         if hashes is not None:
             _refuse_other_bytes(self.paths, hashes, self.progress)
         write_manifest(
@@ -177,7 +205,7 @@ class Job:
             recording=self.source.recording,
             source_hashes=hashes,
             targets=self.staged_targets,
-            metas=staged_metas,
+            metas=(*staged_metas, *described),
             plan=plan,
             written=how or None,
             num_clipped_samples=num_clipped,
@@ -185,7 +213,7 @@ class Job:
         )
         refuse_changes(self.witnesses)
         written = self.staged_targets if self.write else ()
-        finished = (*written, *staged_metas, *self.staged.truth_files, self.staged.manifest)
+        finished = (*written, *described, *staged_metas, *self.staged.truth_files, self.staged.manifest)
         replaced = files_of_earlier_run(self.folder)
         publish(finished, self.folder, replaced)
         forget_empty_folders(self.folder, replaced)

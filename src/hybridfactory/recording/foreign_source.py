@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hybridfactory.errors import MissingFileError, ProbeError, RecordingError
 from hybridfactory.probes import Probe, custom_probe
@@ -148,18 +149,29 @@ def _compare(
 def _probe_of(recording: ForeignRecording, path: Path) -> Probe:
     """Take the probe over: channel k of the recording is row k."""
     opened = recording.segments[0][0]
-    positions = None
-    if opened.has_probe() or opened.get_property("location") is not None:
-        positions = np.asarray(opened.get_channel_locations(), dtype=np.float64)[:, :2]
+    positions = _positions_of(opened)
     if positions is None or not np.isfinite(positions).all() or len(np.unique(positions, axis=0)) < 2:
         raise ProbeError(
             f"parameter 'probe' is missing, and {path} does not describe a probe: describe it with custom_probe "
             f"(rows are the {recording.num_rows} channels in the recording's order)"
         )
-    groups = opened.get_channel_groups()
+    groups = (
+        opened.get_property("group_name") if opened.get_property("group") is None else opened.get_channel_groups()
+    )
     shanks = None if groups is None or len(set(map(str, groups))) < 2 else [str(group) for group in groups]
     rows = np.arange(recording.num_rows)
     return custom_probe(rows, np.ones(rows.size, dtype=bool), positions, _probe_name(opened), shank_ids=shanks)
+
+
+def _positions_of(opened: Any) -> NDArray[np.float64] | None:
+    """Place of each channel in µm; None where nothing tells."""
+    if opened.has_probe() or opened.get_property("location") is not None:
+        return np.asarray(opened.get_channel_locations(), dtype=np.float64)[:, :2]
+    # The columns of NWB's table of electrodes.
+    columns = [opened.get_property(name) for name in ("rel_x", "rel_y")]
+    if any(column is None for column in columns):
+        return None
+    return np.column_stack([np.asarray(column, dtype=np.float64) for column in columns])
 
 
 def _probe_name(opened: Any) -> str:
