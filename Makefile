@@ -17,7 +17,7 @@ demo: environment
 	$(BIN)/hybridfactory demo
 
 test: environment
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 # Runs killed at 500 random moments and before every step, and every kind of fault: the suite has a share of it.
 faults: environment

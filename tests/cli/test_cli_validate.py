@@ -1,5 +1,6 @@
 """What ``hybridfactory validate`` prints, and what it tells a script by its exit code."""
 
+import dataclasses
 import json
 import sys
 from collections.abc import Callable
@@ -141,7 +142,7 @@ def test_the_summary(library: Install, result: ValidationResult, capsys: pytest.
     assert main(["validate", "run", "x", "y"]) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
-    assert "good: 3456 spikes of 12 units" in lines
+    assert "good: 3,456 spikes of 12 units" in lines
     rows = [line.split() for line in lines]
     assert ["100", "50", "7.2", "0", "0.90", "0.90", "1.00", "4", "+", "9:", "0.99"] in rows
     assert ["101", "50", "7.2", "1", "0.30", "0.30", "1.00", "with", "native", "5"] in rows
@@ -154,6 +155,16 @@ def test_the_summary(library: Install, result: ValidationResult, capsys: pytest.
     assert lines[-1] == f"Written to {result.output_directory}"
     assert "comparing" in err
     assert "\x1b" not in out
+
+
+def test_a_table_without_remarks_has_no_column_for_them(
+    library: Install, result: ValidationResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = result.sorters[0].units.assign(num_pieces=1, merged_with="")
+    library(dataclasses.replace(result, sorters=(dataclasses.replace(result.sorters[0], units=plain),)))
+    assert main(["validate", "run", "x"]) == 0
+    (titles,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("injected ")]
+    assert titles.split()[-1] == "recall"
 
 
 @pytest.mark.parametrize(

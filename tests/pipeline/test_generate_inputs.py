@@ -126,7 +126,7 @@ def test_api_mapping_toml_python_and_command_line_agree(
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
     expected = without_names(tmp_path / "mapping")
-    assert len(expected) == 10
+    assert len(expected) == 11
     for name in ("object", "toml", "inline", "python"):
         assert without_names(tmp_path / name) == expected
 

@@ -71,6 +71,7 @@ def _curves(labels: Any) -> pd.DataFrame:
     for covariate in COVARIATES:
         for label in (pd.NA, *labels):
             part = pd.DataFrame({"centre": [1.0, 2.0, 300.0], "recall": [0.5, 0.75, 1.0]})
+            part["events"] = [60, 50, 60]
             part["recall_low"], part["recall_high"] = part["recall"] - 0.1, np.minimum(part["recall"] + 0.1, 1)
             part["covariate"], part["new_unit"] = covariate, pd.array([label] * 3, dtype="Int64")
             parts.append(part)

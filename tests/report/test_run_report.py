@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,9 @@ def test_table_cells_hold_what_they_sort_by(html: str, run: HybridRun) -> None:
             assert f"{float(value):.9g}" in values
 
 
-def test_it_says_how_to_get_realism_scores(html: str) -> None:
-    assert "Realism scores were not measured. Run “hybridfactory realism”" in Page(html).text
+def test_it_says_how_to_get_realism_scores(html: str, run: HybridRun) -> None:
+    assert f"hybridfactory realism {shlex.quote(str(run.output_directory))}" in Page(html).text
+    assert "Realism, median AUC" not in Page(html).text
 
 
 def test_the_same_run_gives_the_same_page(html: str, run: HybridRun, view: ViewOfRun, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from made_validation import EVENTS, make_result, make_sorter
 from matplotlib.collections import LineCollection
 
 from hybridfactory.report.accuracy_panels import accuracy_by_snr_figure, accuracy_map_figure
-from hybridfactory.report.confusion_map import confusion_figure, shown_part
+from hybridfactory.report.confusion_map import confusion_figure, left_out, shown_part
 from hybridfactory.report.match_panels import match_figure, match_page_figures
-from hybridfactory.report.recall_panels import COVARIATES, recall_figure
+from hybridfactory.report.recall_panels import COVARIATES, TITLES, recall_figure
 from hybridfactory.report.style import drawing
 from hybridfactory.validation.result import SorterResult
 
@@ -50,8 +50,9 @@ def test_a_unit_beside_its_match(sorter: SorterResult) -> None:
     assert correlogram.get_xlim() == (-10, 10)
 
     np.testing.assert_array_equal(collisions.lines[0].get_ydata(), [0.5, 0.75, 1.0])
-    assert collisions.get_xlabel() == "time to the nearest other spike (ms)"
-    assert collisions.get_xscale() == "symlog"  # 1 to 300 ms
+    assert collisions.get_xlabel() == "time to the nearest other spike (ms)\n170 events in 3 bins, 50 or more in each"
+    assert (collisions.get_xscale(), collisions.get_xlim()) == ("symlog", (0, 100))  # the same for every unit
+    assert collisions.get_title(loc="left") == "recall against time to other spikes"
 
 
 def test_a_unit_without_a_match(sorter: SorterResult) -> None:
@@ -66,10 +67,13 @@ def test_recall_with_its_band_for_every_sorter() -> None:
     sorters = [make_sorter(name, 2) for name in ("a", "b")]
     with drawing():
         figure = recall_figure(sorters)
-    assert [axes.get_xlabel() for axes in figure.axes] == list(COVARIATES.values())
+    assert [axes.get_xlabel().split("\n")[0] for axes in figure.axes] == list(COVARIATES.values())
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [TITLES[name] for name in COVARIATES]
+    assert {axes.get_xlabel().split("\n")[1] for axes in figure.axes} == {"170 events in 3 bins, 50 or more in each"}
     for axes in figure.axes:
-        assert [line.get_label() for line in axes.lines] == ["a", "b"]
-        assert len({line.get_color() for line in axes.lines}) == 2
+        curves = [line for line in axes.lines if len(line.get_xdata()) > 2]
+        assert [line.get_label() for line in curves] == ["a", "b"]
+        assert len({line.get_color() for line in curves}) == 2
         np.testing.assert_array_equal(axes.lines[0].get_xdata(), [1.0, 2.0, 300.0])
         (low, high) = axes.collections[0].get_paths()[0].get_extents().intervaly
         assert (low, high) == pytest.approx((0.4, 1.0))
@@ -97,6 +101,12 @@ def test_accuracy_against_snr(sorter: SorterResult) -> None:
     np.testing.assert_array_equal(axes.lines[1].get_ydata(), sorter.units["accuracy"])
 
 
+def test_few_dots_need_little_room() -> None:
+    with drawing():
+        sizes = [accuracy_by_snr_figure([make_sorter("k", count)]).get_size_inches() for count in (4, 60)]
+    assert (sizes[0] < sizes[1]).all()
+
+
 def test_the_confusion_matrix_in_shares() -> None:
     confusion = pd.DataFrame(
         {"7": [80, 0, 20], "9": [0, 30, 0], "11": [0, 0, 500], "8": [5, 30, 10], "missed": [15, 0, 0]},
@@ -117,11 +127,24 @@ def test_the_confusion_matrix_in_shares() -> None:
     assert [label.get_text() for label in bar.get_yticklabels()] == ["0", "25", "50", "75", "100"]
 
 
+def test_small_shares_are_written_and_what_is_left_out_is_counted() -> None:
+    confusion = pd.DataFrame(
+        {"7": [990, 2], "9": [4, 300], "11": [6, 20], "13": [0, 500], "missed": [0, 0]}, index=[101, "other"]
+    )
+    assert left_out(confusion) == "2 more, each with less than 1 % of any injected unit, not shown"
+    with drawing():
+        top, bottom, _ = confusion_figure(confusion).axes
+    assert {text.get_text() for text in top.texts} == {"99"}
+    assert {text.get_text() for text in bottom.texts} == {"<1"}
+    assert bottom.get_xlabel() == f"found unit ({left_out(confusion)})"
+    assert left_out(confusion[["7", "13", "missed"]]) == ""
+
+
 def test_a_large_confusion_matrix_names_some_and_writes_none() -> None:
     size = 120
     confusion = pd.DataFrame(np.eye(size + 1) * 50, index=[*range(size), "other"], columns=[*range(size), "missed"])
     with drawing():
         top, bottom, _ = confusion_figure(confusion).axes
     assert not top.texts
-    assert 30 <= len(bottom.get_xticks()) <= 60
+    assert 20 <= len(bottom.get_xticks()) <= 30
     assert top.collections[0].get_rasterized()

@@ -1,6 +1,9 @@
 """The page of a validation: what it says is what was computed, and it is small, complete and harmless."""
 
 import dataclasses
+import json
+import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,18 +13,21 @@ import pytest
 from html_reading import Page, assert_self_contained
 from made_validation import EVENTS, make_result, make_sorter
 
-from hybridfactory.report import unit_cards, validation, validation_tables
+from hybridfactory._version import __version__
+from hybridfactory.ground_truth.manifest import Manifest
+from hybridfactory.report import origin, unit_cards, validation, validation_tables
 from hybridfactory.report.validation import write_validation_report
 from hybridfactory.validation.result import SorterResult, ValidationResult
 
 HOSTILE = "<script>alert('1')</script>&\"<img src=x onerror=y>$\\frac{1}$é漢"
+NOW = datetime(2031, 5, 6, 7, 8, tzinfo=UTC)
 DRAWN_ONCE = 6 + 1  # recall against six covariates, accuracy against SNR
 DRAWN_PER_SORTER = 2  # the probe, the confusion matrix
 DRAWN_PER_UNIT = 4
 
 
 def write(result: ValidationResult, folder: Path) -> tuple[Page, str, list[Path]]:
-    written = write_validation_report(result, folder)
+    written = write_validation_report(result, folder, now=NOW)
     text = written[0].read_text(encoding="utf-8")
     return Page(text), text, written
 
@@ -87,7 +93,7 @@ def test_units_come_worst_first_with_their_figures(compared: tuple[Page, str, li
     assert cards == ["s0-unit-103", "s0-unit-102", "s0-unit-101"]
     assert "Unit 103, not matched" in page.text
     assert "Unit 102, found as 11" in page.text
-    assert f"{EVENTS} events were missed; most are small." in page.text
+    assert f"{EVENTS} of its {EVENTS} events were missed: {EVENTS} because they are small." in page.text
     links = {attributes.get("href") for attributes in page.tags("a")}
     assert {f"#{card}" for card in cards} <= links
 
@@ -109,10 +115,63 @@ def test_one_sorter_needs_no_ranking(tmp_path: Path) -> None:
     assert "1 sorting against" in page.text
 
 
-def test_realism_scores_are_shown_or_how_to_get_them(
-    compared: tuple[Page, str, list[Path], ValidationResult], tmp_path: Path
-) -> None:
-    assert "Run “hybridfactory realism”" in compared[0].text
+@pytest.mark.usefixtures("no_files")
+def test_one_sorter_has_one_table_of_units(tmp_path: Path) -> None:
+    page, _, _ = write(make_result([make_sorter("only", 2)], tmp_path), tmp_path)
+    titles = [text for text in page.texts if text.strip() == "precision"]
+    assert len(titles) == 1
+    assert page.text.count("only found some of 2 units.") == 1
+    for column in ("found as", "amplitude (µV)", "rate (Hz)"):
+        assert column in page.text
+
+
+MANIFEST = {
+    "format": "hybridfactory run",
+    "format_version": 1,
+    "session_name": "made",
+    "created": "2030-01-02T03:04:05+00:00",
+    "versions": {"hybridfactory": "9.8.7"},
+    "targets": [{"name": "day1.GT.bin"}, {"name": "day2.GT.bin"}],
+}
+
+
+@pytest.mark.usefixtures("no_files")
+def test_the_head_names_recording_run_sorters_and_dates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(origin, "read_manifest", lambda folder: Manifest(folder, MANIFEST))
+    (tmp_path / "manifest.json").touch()
+    sorted_by = tmp_path / "ks" / "sorter_output"
+    sorted_by.mkdir(parents=True)
+    log = {"sorter_name": "kilosort4", "sorter_version": "4.0.30"}
+    (tmp_path / "ks" / "spikeinterface_log.json").write_text(json.dumps(log), encoding="utf-8")
+    sorters = [dataclasses.replace(make_sorter("a", 2), source=str(sorted_by)), make_sorter("b", 2)]
+    page, _, _ = write(make_result(sorters, tmp_path), tmp_path)
+    head = page.text.split("Injected units")[0]
+    assert "Validation of made" in head
+    assert "Recording day1.GT.bin and 1 more, 10 s at 30,000 Hz" in head
+    assert f"Run {tmp_path}, made 2030-01-02 03:04 UTC by hybridfactory 9.8.7" in head
+    assert "Sorters a: kilosort4 4.0.30" in head
+    assert f"Validated 2031-05-06 07:08 UTC, hybridfactory {__version__}" in head
+    assert f"hybridfactory realism {shlex.quote(str(tmp_path))}" in page.text
+    assert "Realism, median AUC" not in page.text
+
+
+def test_versions_are_read_where_files_state_them(tmp_path: Path) -> None:
+    assert origin.sorter_version("NumpySorting") == ""
+    (tmp_path / "kilosort4.log").write_text("12:00 INFO kilosort: Kilosort version 4.0.22\n", encoding="utf-8")
+    assert origin.sorter_version(str(tmp_path)) == "Kilosort 4.0.22"
+    (tmp_path / "spikeinterface_log.json").write_text("{]", encoding="utf-8")
+    assert origin.sorter_version(str(tmp_path)) == ""
+
+
+def test_few_false_spikes_make_no_table() -> None:
+    sources = pd.DataFrame({"new_unit": 101, "found_unit": 7, "kind": "native", "belongs_to": [1, 2, 3]})
+    sources = sources.assign(spikes=[30, 9, 1], share=[0.75, 0.225, 0.025])
+    sorter = dataclasses.replace(make_sorter("k", 2), false_positive_sources=sources)
+    table = validation_tables.source_table(sorter)
+    assert [row[3].text for row in table.rows] == ["30"]
+    assert "10 spikes of sources with fewer than 10 are left out" in table.caption
+    few = dataclasses.replace(sorter, false_positive_sources=sources.iloc[1:])
+    assert validation_tables.source_table(few).is_worth_saying
 
 
 def test_the_same_result_gives_the_same_files(tmp_path: Path) -> None:
@@ -120,7 +179,7 @@ def test_the_same_result_gives_the_same_files(tmp_path: Path) -> None:
     result = make_result([make_sorter("only", 2)], tmp_path)
     for folder in (first, second):
         folder.mkdir()
-        write_validation_report(result, folder)
+        write_validation_report(result, folder, now=NOW)
     for path in first.iterdir():
         assert path.read_bytes() == (second / path.name).read_bytes(), path.name
 

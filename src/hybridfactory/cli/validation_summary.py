@@ -27,7 +27,7 @@ def print_validation(result: "ValidationResult") -> None:
     result : ValidationResult
     """
     for sorter in result.sorters:
-        say(f"{sorter.name}: {sorter.num_found_spikes} spikes of {sorter.num_found_units} units\n")
+        say(f"{sorter.name}: {sorter.num_found_spikes:,} spikes of {sorter.num_found_units:,} units\n")
         _print_table(_unit_table(sorter))
         say()
     if len(result.sorters) > 1:
@@ -70,8 +70,11 @@ def _new_table(headings: tuple[str, ...]) -> "Table":
 
 
 def _unit_table(sorter: "SorterResult") -> "Table":
-    table = _new_table(("unit", "events", "SNR", "found as", "accuracy", "precision", "recall", "remarks"))
-    for unit in sorter.units.to_dict("records"):
+    headings = ("injected", "events", "SNR", "found as", "accuracy", "precision", "recall", "remarks")
+    units = sorter.units.to_dict("records")
+    has_remarks = any(map(_remark, units))
+    table = _new_table(headings if has_remarks else headings[:-1])
+    for unit in units:
         table.add_row(
             str(unit["new_unit"]),
             str(unit["events"]),
@@ -80,7 +83,7 @@ def _unit_table(sorter: "SorterResult") -> "Table":
             _number(unit["accuracy"], 2),
             _number(unit["precision"], 2),
             _number(unit["recall"], 2),
-            _remark(unit),
+            *([_remark(unit)] if has_remarks else []),
         )
     return table
 

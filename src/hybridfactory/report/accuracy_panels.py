@@ -15,6 +15,8 @@ from hybridfactory.validation.result import SorterResult, ValidationResult
 __all__ = ["accuracy_by_snr_figure", "accuracy_map_figure"]
 
 MAX_LABELS = 30
+FEW_DOTS = 40
+SMALL_IN, LARGE_IN = (3.2, 2.0), (4.6, 2.9)
 WELL_FOUND = 0.8
 
 
@@ -64,10 +66,12 @@ def _colour_bar(figure: Figure, axes: Axes, drawn: ScalarMappable, label: str) -
     bar.ax.tick_params(length=2)
 
 
-def accuracy_by_snr_figure(sorters: Sequence[SorterResult], width_in: float = 4.4) -> Figure:
-    """Draw the accuracy of each injected unit against its SNR, for every sorter."""
-    figure = new_figure(width_in, 2.9)
+def accuracy_by_snr_figure(sorters: Sequence[SorterResult]) -> Figure:
+    """Draw the accuracy of each injected unit against its SNR; small for few units of one sorter."""
+    is_small = len(sorters) == 1 and len(sorters[0].units) <= FEW_DOTS
+    figure = new_figure(*(SMALL_IN if is_small else LARGE_IN))
     axes = figure.subplots()
+    axes.set_title("accuracy against SNR", loc="left")
     axes.axhline(WELL_FOUND, color=MUTED, linestyle=":", linewidth=0.9)
     for (sorter, colour, _), marker in zip(series(sorters), "o^sDvP", strict=False):
         axes.plot(
@@ -85,5 +89,5 @@ def accuracy_by_snr_figure(sorters: Sequence[SorterResult], width_in: float = 4.
     axes.set_xlabel("SNR of the unit, median over its events")
     axes.set_ylabel("accuracy")
     if len(sorters) > 1:
-        figure.legend(loc="outside upper right", ncols=3, handletextpad=0.2)
+        figure.legend(loc="outside upper left", ncols=3, handletextpad=0.2, columnspacing=0.9)
     return figure

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 
 from hybridfactory.report.style import new_figure, say_none, short
 
-__all__ = ["confusion_figure", "shown_part"]
+__all__ = ["confusion_figure", "left_out", "shown_part"]
 
 MAX_ROWS = 200
 MAX_COLUMNS = 200
-MAX_NAMED = 40
+MAX_NAMED_ROWS, MAX_NAMED_COLUMNS = 40, 30
 MAX_WRITTEN = 14
 SMALL_SHARE = 0.01
 
@@ -43,6 +43,18 @@ def shown_part(confusion: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     return shares[[*kept, "missed"]].iloc[:MAX_ROWS], others
 
 
+def left_out(confusion: pd.DataFrame) -> str:
+    """Say how many found units with events of injected units `shown_part` leaves out; empty if it is none."""
+    units = confusion.iloc[:-1]
+    held = (units.drop(columns="missed") > 0).any(axis=0).sum()
+    hidden = int(held) - (len(shown_part(confusion)[0].columns) - 1)
+    if hidden <= 0:
+        return ""
+    if len(shown_part(confusion)[0].columns) > MAX_COLUMNS:
+        return f"{hidden} more not shown"
+    return f"{hidden} more, each with less than 1 % of any injected unit, not shown"
+
+
 def confusion_figure(confusion: pd.DataFrame, title: str = "") -> Figure:
     """Draw where the events of each injected unit went, and how pure the found units are."""
     events, others = shown_part(confusion)
@@ -58,13 +70,15 @@ def confusion_figure(confusion: pd.DataFrame, title: str = "") -> Figure:
     top.set_title(title, loc="left")
     top.set_ylabel("injected unit")
     _name(top, "y", [short(label) for label in events.index])
-    bottom.set_yticks([0], ["other"])
+    bottom.set_yticks([0], ["not injected"])
     names = [short(label) for label in events.columns]
     _name(bottom, "x", names)
     turned = columns > 8 or max(map(len, names)) > 8
     bottom.tick_params(axis="x", rotation=90 if turned else 0)
     top.tick_params(axis="x", labelbottom=False)
     bottom.set_xlabel("found unit")
+    if left_out(confusion):
+        bottom.set_xlabel(f"found unit ({left_out(confusion)})")
     shading = ScalarMappable(Normalize(0, 1), "viridis")
     bar = figure.colorbar(shading, ax=[top, bottom], fraction=0.04, pad=0.02, label="%")
     bar.set_ticks([0, 0.25, 0.5, 0.75, 1], labels=["0", "25", "50", "75", "100"])
@@ -86,14 +100,15 @@ def _draw_cells(axes: Axes, shares: np.ndarray, write: bool) -> None:
     if not write:
         return
     for (row, column), share in np.ndenumerate(shares):
-        if np.isfinite(share) and share >= SMALL_SHARE:
+        if np.isfinite(share) and share > 0:
+            text = f"{100 * share:.0f}" if share >= SMALL_SHARE else "<1"
             ink = "#ffffff" if share < 0.6 else "#101010"
-            axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7, color=ink)
+            axes.text(column, row, text, ha="center", va="center", fontsize=7, color=ink)
 
 
 def _name(axes: Axes, which: str, names: list[str]) -> None:
     """Name every cell, or every so manieth."""
-    step = -(-len(names) // MAX_NAMED)
+    step = -(-len(names) // (MAX_NAMED_COLUMNS if which == "x" else MAX_NAMED_ROWS))
     at = list(range(0, len(names), step))
     labels = [names[index] for index in at]
     if which == "x":

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hybridfactory.report.at_sites import cell_size, draw_at_sites, draw_baselines, draw_scale_bars
-from hybridfactory.report.recall_panels import draw_recall
+from hybridfactory.report.recall_panels import FOOT_IN, draw_recall
 from hybridfactory.report.style import (
     FOUND,
     INJECTED,
@@ -34,7 +34,7 @@ PAGE_WIDTH_IN = 4.4
 def match_figure(sorter: SorterResult, new_unit: int, amplitude_unit: str) -> Figure:
     """Draw all panels of an injected unit and its match in one figure."""
     head = f"{short(sorter.name)}: injected unit {new_unit}"
-    figure, panels = panel_figure(8.6, 6.4, LAYOUT, [0.8, 1.0], head=head)
+    figure, panels = panel_figure(8.6, 6.6, LAYOUT, [0.8, 1.0], head=head, foot_in=FOOT_IN)
     draw_match(panels["waveforms"], sorter, new_unit, amplitude_unit)
     draw_hits(panels["amplitudes"], sorter, new_unit, amplitude_unit)
     draw_correlogram(panels["correlogram"], sorter, new_unit)
@@ -47,7 +47,7 @@ def match_page_figures(sorter: SorterResult, new_unit: int, amplitude_unit: str)
     waveforms, places = panel_figure(PAGE_WIDTH_IN, 6.1, [["waveforms"]])
     amplitudes, events = panel_figure(PAGE_WIDTH_IN, 2.1, [["events"]])
     correlogram, lags = panel_figure(PAGE_WIDTH_IN, 2.0, [["correlogram"]])
-    collisions, curve = panel_figure(PAGE_WIDTH_IN, 2.0, [["collisions"]])
+    collisions, curve = panel_figure(PAGE_WIDTH_IN, 2.2, [["collisions"]], foot_in=FOOT_IN)
     draw_match(places["waveforms"], sorter, new_unit, amplitude_unit)
     draw_hits(events["events"], sorter, new_unit, amplitude_unit)
     draw_correlogram(lags["correlogram"], sorter, new_unit)
@@ -152,5 +152,4 @@ def draw_correlogram(axes: Axes, sorter: SorterResult, new_unit: int) -> None:
 
 def draw_collisions(axes: Axes, sorter: SorterResult, new_unit: int) -> None:
     """Draw recall against the time to the nearest spike of another unit."""
-    axes.set_title("collisions", loc="left")
     draw_recall(axes, [(sorter, FOUND, "-")], "other_time_ms", new_unit)

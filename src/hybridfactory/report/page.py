@@ -61,11 +61,21 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a page, which sorts when a title is clicked."""
+    """A table of a page, which sorts when a title is clicked.
+
+    Parameters
+    ----------
+    caption : str
+    columns : sequence of Column
+    rows : sequence of sequences of Cell
+    is_worth_saying : bool
+        Whether the caption tells something even where there are no rows.
+    """
 
     caption: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
+    is_worth_saying: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """Realism scores as a run's manifest keeps them, for people."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-__all__ = ["RealismScore", "read_scores"]
+__all__ = ["RealismScore", "how_to_measure", "read_scores"]
 
 
 @dataclass(frozen=True)
@@ -48,3 +50,8 @@ def read_scores(realism: Mapping[str, Any] | None) -> dict[int, RealismScore]:
             unit.get("auc"), low, high, unit.get("classifier") or "", remark, bool(unit.get("hint"))
         )
     return scores
+
+
+def how_to_measure(run_folder: Path) -> str:
+    """Command that measures the scores of a run, to be pasted into a shell."""
+    return f"hybridfactory realism {shlex.quote(str(run_folder))}"

@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hybridfactory.report.style import SERIES, panel_figure, say_none, short
+from hybridfactory.report.style import MUTED, SERIES, panel_figure, say_none, short
+from hybridfactory.validation.reasons import COLLISION_MS
 from hybridfactory.validation.result import SorterResult
+from hybridfactory.validation.surroundings import REACH_MS
 
-__all__ = ["COVARIATES", "draw_recall", "recall_figure", "recall_page_figures", "series"]
+__all__ = ["COVARIATES", "FOOT_IN", "TITLES", "draw_recall", "recall_figure", "recall_page_figures", "series"]
 
 COVARIATES: Mapping[str, str] = MappingProxyType(
     {
@@ -26,9 +27,23 @@ COVARIATES: Mapping[str, str] = MappingProxyType(
 )
 """What recall is drawn against: name in the tables → label of the axis."""
 
+TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "snr": "recall against SNR",
+        "local_rate_hz": "recall against firing rate",
+        "other_time_ms": "recall against time to other spikes",
+        "other_distance_um": "recall in collisions, against distance",
+        "depth_um": "recall against place along the probe",
+        "time_s": "recall against time",
+    }
+)
+
 TITLE = "Recall of all injected units together, with its 95 % band"
-WIDE_RANGE = 50
 BAND_ALPHA = 0.18
+FOOT_IN = 0.62
+"""Room below a panel for its axis' label in two lines."""
+
+COLLISION_TICKS_MS = (0, 0.1, 0.5, 2, 10, 100)
 
 Series = tuple[SorterResult, str, Any]
 
@@ -51,7 +66,8 @@ def draw_recall(axes: Axes, drawn: Sequence[Series], covariate: str, new_unit: i
         Injected label; by default all units together.
     """
     curves = [_curve(sorter, covariate, new_unit) for sorter, _, _ in drawn]
-    axes.set_xlabel(COVARIATES[covariate])
+    axes.set_title(TITLES[covariate], loc="left")
+    axes.set_xlabel(f"{COVARIATES[covariate]}{_in_bins(curves)}")
     axes.set_ylabel("recall")
     axes.set_ylim(-0.03, 1.03)
     axes.set_yticks([0, 0.5, 1])
@@ -70,7 +86,18 @@ def draw_recall(axes: Axes, drawn: Sequence[Series], covariate: str, new_unit: i
         else:
             axes.errorbar(at, recall, yerr=[recall - low, high - recall], color=colour, linewidth=1.0, capsize=2)
     if covariate == "other_time_ms":
-        _wide_ranges_by_decades(axes, np.concatenate([curve["centre"].to_numpy() for curve in curves]))
+        _collision_axis(axes)
+
+
+def _in_bins(curves: Sequence[pd.DataFrame]) -> str:
+    """Say how many events there are and in how many bins, the same for every sorter."""
+    curve = next((curve for curve in curves if len(curve)), None)
+    if curve is None:
+        return ""
+    total, least = int(curve["events"].sum()), int(curve["events"].min())
+    if len(curve) == 1:
+        return f"\n{total:,} events in one bin"
+    return f"\n{total:,} events in {len(curve)} bins, {least:,} or more in each"
 
 
 def _curve(sorter: SorterResult, covariate: str, new_unit: int | None) -> pd.DataFrame:
@@ -79,19 +106,19 @@ def _curve(sorter: SorterResult, covariate: str, new_unit: int | None) -> pd.Dat
     return curves[(curves["covariate"] == covariate) & mine.to_numpy(dtype=bool)].sort_values("centre")
 
 
-def _wide_ranges_by_decades(axes: Axes, values: np.ndarray) -> None:
-    smallest = values[values > 0].min(initial=np.inf)
-    if np.isfinite(smallest) and values.max() > WIDE_RANGE * smallest:
-        axes.set_xscale("symlog", linthresh=float(10 ** np.ceil(np.log10(smallest))))
-        axes.set_xlim(left=min(0.0, float(values.min())))
-        axes.xaxis.set_major_formatter("{x:g}")
+def _collision_axis(axes: Axes) -> None:
+    """Give every such panel the same axis, from 0 to as far as spikes are looked for; below 0.1 ms it is linear."""
+    axes.set_xscale("symlog", linthresh=0.1, linscale=0.4)
+    axes.set_xlim(0.0, REACH_MS)
+    axes.set_xticks(COLLISION_TICKS_MS, [f"{tick:g}" for tick in COLLISION_TICKS_MS])
+    axes.axvline(COLLISION_MS, color=MUTED, linestyle=":", linewidth=0.9)
 
 
 def recall_figure(sorters: Sequence[SorterResult]) -> Figure:
     """Draw recall of all units together against every covariate."""
     names = list(COVARIATES)
     drawn = series(sorters)
-    figure, panels = panel_figure(10.0, 5.4, [names[:3], names[3:]], head=TITLE)
+    figure, panels = panel_figure(10.0, 5.6, [names[:3], names[3:]], head=TITLE, foot_in=FOOT_IN)
     for covariate, axes in panels.items():
         draw_recall(axes, drawn, covariate)
     if len(drawn) > 1:
@@ -105,6 +132,6 @@ def recall_page_figures(sorters: Sequence[SorterResult]) -> dict[str, Figure]:
     """Draw the same in narrow figures of their own, by covariate."""
     figures = {}
     for covariate in COVARIATES:
-        figures[covariate], panels = panel_figure(3.9, 2.3, [["recall"]])
+        figures[covariate], panels = panel_figure(3.9, 2.45, [["recall"]], foot_in=FOOT_IN)
         draw_recall(panels["recall"], series(sorters), covariate)
     return figures

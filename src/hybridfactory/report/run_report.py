@@ -12,7 +12,7 @@ from hybridfactory.report.inline import inline_svg
 from hybridfactory.report.measure import UnitView, ViewOfRun
 from hybridfactory.report.page import MAX_FIGURE_BYTES, PageFigure, number, render
 from hybridfactory.report.probe_map import probe_figure, probe_table
-from hybridfactory.report.realism_scores import RealismScore, read_scores
+from hybridfactory.report.realism_scores import RealismScore, how_to_measure, read_scores
 from hybridfactory.report.run_figures import FIGURES_FOLDER
 from hybridfactory.report.run_tables import (
     file_table,
@@ -34,10 +34,6 @@ READING = (
 REALISM = (
     "Realism: how well the best of three classifiers tells injected events from real ones of the same unit, as area "
     "under the ROC curve (AUC). 0.5 is no better than chance, 1 is always."
-)
-NO_REALISM = (
-    "Realism scores were not measured. Run “hybridfactory realism” on this run's folder, then “hybridfactory plot” "
-    "with --report."
 )
 
 
@@ -74,7 +70,8 @@ def write_run_report(
         recording=_recording(run),
         facts=_facts(run, injected, scores),
         units=unit_table(run, injected, scores),
-        realism_note=REALISM if scores else NO_REALISM,
+        realism_note=REALISM if scores else "",
+        realism_command="" if scores else how_to_measure(run.output_directory),
         probe=PageFigure(probe, "Sites (squares), donors (circles), and where they were injected (triangles)."),
         remarks=[*([view.note] if view.note else []), *content.get("warnings", ()), *_notes(content, scores)],
         refused=refused_unit_table(content),
@@ -113,9 +110,7 @@ def _facts(
     refused = sum(int(unit["refused_events"]) for unit in injected)
     clipped = run.manifest.content.get("num_clipped_samples")
     known = [score.auc for score in scores.values() if score.auc is not None]
-    median = number(float(np.median(known)), 2) if known else "not measured"
-    worst = f"worst {number(max(known), 2)}; 0.5 is as good as real" if known else "see below the table"
-    return [
+    facts = [
         {"name": "Units injected", "value": str(len(injected)), "more": f"of {len(run.units)} asked for"},
         {"name": "Events", "value": f"{sum(int(unit['events']) for unit in injected):,}", "more": ""},
         {"name": "Spikes without an event", "value": f"{refused:,}", "more": "of the donors"},
@@ -124,8 +119,11 @@ def _facts(
             "value": "not known" if clipped is None else f"{clipped:,}",
             "more": "at the data type's limits",
         },
-        {"name": "Realism, median AUC", "value": median, "more": worst},
     ]
+    if known:
+        worst = f"worst {number(max(known), 2)}; 0.5 is as good as real"
+        facts.append({"name": "Realism, median AUC", "value": number(float(np.median(known)), 2), "more": worst})
+    return facts
 
 
 def _notes(content: Mapping[str, Any], scores: Mapping[int, RealismScore]) -> list[str]:

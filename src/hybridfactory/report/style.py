@@ -106,6 +106,7 @@ def panel_figure(
     width_ratios: Sequence[float] | None = None,
     *,
     head: str = "",
+    foot_in: float = BOTTOM_IN,
 ) -> tuple[Figure, dict[str, Axes]]:
     """Make a figure with panels at fixed places, as every unit has one: quick to draw, and all alike.
 
@@ -118,6 +119,8 @@ def panel_figure(
         Of the columns.
     head : str
         Title of the whole figure.
+    foot_in : float
+        Room below each panel for the label of its axis.
 
     Returns
     -------
@@ -131,15 +134,15 @@ def panel_figure(
     head_in = HEAD_IN if head else 0.0
     if head:
         figure.text(0.1 / width_in, 1 - 0.06 / height_in, head, va="top", fontsize=10)
-    high = (height_in - head_in - TOP_IN - BOTTOM_IN - (rows - 1) * (TOP_IN + BOTTOM_IN)) / rows
+    high = (height_in - head_in - TOP_IN - foot_in - (rows - 1) * (TOP_IN + foot_in)) / rows
     wide = (width_in - LEFT_IN - RIGHT_IN - (columns - 1) * BETWEEN_IN) / columns
     places = {
         "left": LEFT_IN / width_in,
         "right": 1 - RIGHT_IN / width_in,
-        "bottom": BOTTOM_IN / height_in,
+        "bottom": foot_in / height_in,
         "top": 1 - (head_in + TOP_IN) / height_in,
         "wspace": BETWEEN_IN / wide,
-        "hspace": (TOP_IN + BOTTOM_IN) / high,
+        "hspace": (TOP_IN + foot_in) / high,
     }
     panels: dict[str, Axes] = figure.subplot_mosaic(
         [list(row) for row in layout], width_ratios=width_ratios, gridspec_kw=places

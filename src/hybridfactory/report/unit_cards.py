@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
+
+import pandas as pd
 
 from hybridfactory.progress import ProgressCallback
 from hybridfactory.report.inline import inline_svg
@@ -13,6 +14,7 @@ from hybridfactory.report.realism_scores import RealismScore
 from hybridfactory.report.style import save
 from hybridfactory.report.validation_tables import worst_first
 from hybridfactory.validation.result import SorterResult, ValidationResult
+from hybridfactory.validation.verdict import REASONS
 
 __all__ = ["MAX_UNIT_FIGURES", "UnitCards"]
 
@@ -21,16 +23,6 @@ MAX_UNIT_FIGURES = 100
 
 MAX_CARD_BYTES = 5_500_000
 """What the figures of single units may weigh on the page; with all else it stays below 10 MB."""
-
-REASONS = MappingProxyType(
-    {
-        "small": "most are small",
-        "collision": "most collide with another spike",
-        "edge": "most lie at an end of the file",
-        "drifted": "most lie where the unit had drifted or was lost",
-        "other": "for most, none of the reasons that are checked holds",
-    }
-)
 
 
 class UnitCards:
@@ -74,7 +66,7 @@ class UnitCards:
             self.written += save(figure, self._folder / f"unit-{label}-{sorter.name}")
             figures = self._on_page(sorter, index, label) if left > 0 else []
             left -= sum(len(picture.svg.encode()) for picture in figures)
-            cards.append(self._card(unit, index, figures if left >= 0 else []))
+            cards.append(self._card(unit, sorter, index, figures if left >= 0 else []))
             self._done += 1
             self._progress("drawing units", self._done, self._total)
         return cards
@@ -86,7 +78,9 @@ class UnitCards:
             for place, (what, figure) in enumerate(drawn.items())
         ]
 
-    def _card(self, unit: Mapping[Any, Any], index: int, figures: list[PageFigure]) -> dict[str, Any]:
+    def _card(
+        self, unit: Mapping[Any, Any], sorter: SorterResult, index: int, figures: list[PageFigure]
+    ) -> dict[str, Any]:
         label = int(unit["new_unit"])
         facts = [
             f"accuracy {number(unit['accuracy'], 2)}",
@@ -102,12 +96,12 @@ class UnitCards:
             "anchor": f"s{index}-unit-{label}",
             "found": "not matched" if unit["found_unit"] is None else f"found as {unit['found_unit']}",
             "facts": ", ".join(facts),
-            "remarks": _remarks(unit),
+            "remarks": _remarks(unit, sorter),
             "figures": figures,
         }
 
 
-def _remarks(unit: Mapping[Any, Any]) -> list[str]:
+def _remarks(unit: Mapping[Any, Any], sorter: SorterResult) -> list[str]:
     remarks = []
     if unit["num_pieces"] > 1:
         merged = number(unit["merged_accuracy"], 2)
@@ -115,5 +109,13 @@ def _remarks(unit: Mapping[Any, Any]) -> list[str]:
     if unit["merged_with"]:
         remarks.append(f"Its found unit holds {unit['merged_with']} as well.")
     if unit["missed"]:
-        remarks.append(f"{int(unit['missed']):,} events were missed; {REASONS.get(unit['reason'], unit['reason'])}.")
+        remarks.append(_losses(unit, sorter.events))
     return remarks
+
+
+def _losses(unit: Mapping[Any, Any], events: pd.DataFrame) -> str:
+    """Say how many events were missed for which reason, the commonest first."""
+    missed = events[(events["new_unit"] == unit["new_unit"]) & ~events["hit"].astype(bool)]
+    counts = missed["reason"].value_counts()
+    parts = [f"{count:,} {REASONS[str(reason)]}" for reason, count in counts.items()]
+    return f"{int(unit['missed']):,} of its {int(unit['events']):,} events were missed: {', '.join(parts)}."

@@ -1,18 +1,21 @@
 """The page that shows a validation: a verdict per sorter, and why; with every figure as a file."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from hybridfactory.ground_truth.paths import MANIFEST_NAME
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.report.accuracy_panels import accuracy_by_snr_figure, accuracy_map_figure
-from hybridfactory.report.confusion_map import confusion_figure
+from hybridfactory.report.confusion_map import confusion_figure, left_out
 from hybridfactory.report.inline import inline_svg
+from hybridfactory.report.origin import length, origins
 from hybridfactory.report.page import PageFigure, number, render
-from hybridfactory.report.realism_scores import RealismScore, read_scores
-from hybridfactory.report.recall_panels import recall_figure, recall_page_figures
+from hybridfactory.report.realism_scores import RealismScore, how_to_measure, read_scores
+from hybridfactory.report.recall_panels import TITLES, recall_figure, recall_page_figures
 from hybridfactory.report.style import SERIES, drawing, save, short
 from hybridfactory.report.unit_cards import UnitCards
 from hybridfactory.report.validation_tables import (
@@ -33,9 +36,21 @@ MAX_SORTERS = len(SERIES)
 
 REPORT_NAME = "report.html"
 
+REM_PER_INCH = 6.2
+"""So wide a figure's text is as large as that of the others."""
+
+REALISM = (
+    "Realism AUC: how well the best of three classifiers tells the unit's injected events from real ones. "
+    "0.5 is no better than chance; where it is high, the sorter may have met spikes unlike real ones."
+)
+
 
 def write_validation_report(
-    result: ValidationResult, folder: Path, *, progress: ProgressCallback = no_progress
+    result: ValidationResult,
+    folder: Path,
+    *,
+    now: datetime | None = None,
+    progress: ProgressCallback = no_progress,
 ) -> list[Path]:
     """Draw a validation, and write a self-contained page that stays below 10 MB whatever was compared.
 
@@ -48,6 +63,8 @@ def write_validation_report(
     result : ValidationResult
     folder : pathlib.Path
         An existing folder.
+    now : datetime.datetime, optional
+        The date that the page bears; default: the present.
     progress : callable, optional
         Called with (step, done, total) as the work goes on.
 
@@ -76,25 +93,29 @@ def write_validation_report(
         cards = UnitCards(result, scores, folder, len(sorters), progress)
         sections = [_section(result, sorter, index, cards) for index, sorter in enumerate(sorters)]
         recall = [
-            PageFigure(inline_svg(figure, f"recall-{index}", f"Recall of all units together against {covariate}"))
+            PageFigure(inline_svg(figure, f"recall-{index}", f"Of all injected units together: {TITLES[covariate]}"))
             for index, (covariate, figure) in enumerate(recall_page_figures(sorters).items())
         ]
-        by_snr = inline_svg(accuracy_by_snr_figure(sorters), "snr", "Accuracy of each injected unit against its SNR")
+        snr_figure = accuracy_by_snr_figure(sorters)
+        by_snr = inline_svg(snr_figure, "snr", "Accuracy of each injected unit against its SNR")
     anchors = {section["name"]: f"#{section['anchor']}" for section in sections}
     html = render(
         "validation.html.j2",
         session_name=result.session_name,
         summary=_summary(result),
+        origins=origins(result, sorters, now or datetime.now(UTC)),
         method=_method(result),
         verdicts=[sorter.verdict for sorter in sorters],
         left_out=result.ranking["sorter"].tolist()[MAX_SORTERS:],
         facts=_facts(result, scores),
         ranking=ranking_table(result, anchors),
-        comparison=comparison_table(result, names, scores),
+        comparison=comparison_table(result, names, scores) if len(sorters) > 1 else sections[0]["units"],
         by_snr=PageFigure(by_snr, "Each injected unit; dotted: accuracy 0.8, at which a unit counts as found."),
+        by_snr_rem=round(REM_PER_INCH * float(snr_figure.get_size_inches()[0]), 1),
         recall=recall,
         legend=[sorter.name for sorter in sorters],
-        realism_note=_realism_note(scores),
+        realism_note=REALISM if scores else "",
+        realism_command=how_to_measure(result.run_directory) if _is_run(result) and not scores else "",
         notes=result.notes,
         sections=sections,
     )
@@ -108,7 +129,7 @@ def _summary(result: ValidationResult) -> str:
     events = int(result.truth_units["events"].sum())
     return (
         f"{sorters} sorting{'s' * (sorters != 1)} against {events:,} true events of {units} injected "
-        f"unit{'s' * (units != 1)} in {number(result.duration_s, 0)} s."
+        f"unit{'s' * (units != 1)} in {length(result.duration_s)}."
     )
 
 
@@ -124,30 +145,25 @@ def _facts(result: ValidationResult, scores: Mapping[int, RealismScore]) -> list
     best = result.ranking.iloc[0]
     known = [score.auc for score in scores.values() if score.auc is not None]
     of_best = f"{best['sorter']}" if len(result.sorters) > 1 else "accuracy ≥ 0.8"
-    worst = f"worst {number(max(known), 2)}; 0.5 is as good as real" if known else "see below the table"
+    realism = _realism_fact(known)
     return [
         {"name": "Units found", "value": f"{best['found']} of {best['units']}", "more": of_best},
         {"name": "Median accuracy", "value": number(best["median_accuracy"], 2), "more": ""},
         {"name": "Median recall", "value": number(best["median_recall"], 2), "more": ""},
         {"name": "Median precision", "value": number(best["median_precision"], 2), "more": ""},
-        {
-            "name": "Realism, median AUC",
-            "value": number(float(np.median(known)), 2) if known else "not measured",
-            "more": worst,
-        },
+        *realism,
     ]
 
 
-def _realism_note(scores: Mapping[int, RealismScore]) -> str:
-    if scores:
-        return (
-            "Realism AUC: how well the best of three classifiers tells the unit's injected events from real ones. "
-            "0.5 is no better than chance; where it is high, the sorter may have met spikes unlike real ones."
-        )
-    return (
-        "Realism scores of the run were not measured. Run “hybridfactory realism” on the run's folder, and validate "
-        "again."
-    )
+def _realism_fact(known: list[float]) -> list[dict[str, str]]:
+    if not known:
+        return []
+    worst = f"worst {number(max(known), 2)}; 0.5 is as good as real"
+    return [{"name": "Realism, median AUC", "value": number(float(np.median(known)), 2), "more": worst}]
+
+
+def _is_run(result: ValidationResult) -> bool:
+    return (result.run_directory / MANIFEST_NAME).is_file()
 
 
 def _section(result: ValidationResult, sorter: SorterResult, index: int, cards: UnitCards) -> dict[str, Any]:
@@ -172,10 +188,10 @@ def _section(result: ValidationResult, sorter: SorterResult, index: int, cards: 
         "map": PageFigure(accuracy, "Injected units on the probe, by accuracy."),
         "confusion": PageFigure(
             confusion,
-            "Per cent of each injected unit's events by found unit (those with 1 % or more). Bottom: per cent of the "
-            "found unit's spikes that are no injected event.",
+            "Per cent of each injected unit's events by found unit; blank: none. Bottom: per cent of the "
+            f"found unit's spikes that are no injected event. {_not_shown(sorter)}".strip(),
         ),
-        "units": unit_table(sorter, cards.scores, places),
+        "units": unit_table(result, sorter, cards.scores, places),
         "missed": missed_table(sorter),
         "merges": merge_table(sorter),
         "sources": source_table(sorter),
@@ -186,9 +202,13 @@ def _section(result: ValidationResult, sorter: SorterResult, index: int, cards: 
     }
 
 
+def _not_shown(sorter: SorterResult) -> str:
+    """Say which found units the confusion matrix leaves out."""
+    text = left_out(sorter.confusion)
+    return f"Of found units, {text}; confusion-{sorter.name}.csv holds all." if text else ""
+
+
 def _sorter_facts(sorter: SorterResult) -> str:
     lag = number(sorter.lag_ms, 2, sign=True)
-    return (
-        f"{sorter.num_found_units:,} units with {sorter.num_found_spikes:,} spikes; "
-        f"its times are off by a constant {lag} ms, which was taken off"
-    )
+    off = f"its times are off by a constant {lag} ms, which was taken off" if lag != "0.00" else "no constant lag"
+    return f"{sorter.num_found_units:,} units with {sorter.num_found_spikes:,} spikes; {off}"

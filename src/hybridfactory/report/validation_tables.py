@@ -28,6 +28,9 @@ MAX_ROWS = 200
 ALWAYS_SHOWN = 4
 """First columns that a table keeps, whatever they hold."""
 
+MIN_FALSE_SPIKES = 10
+"""Fewer spikes of one source are no sign of anything."""
+
 WELL_FOUND = 0.8
 POORLY_FOUND = 0.5
 REASONS = ("small", "collision", "edge", "drifted", "other")
@@ -98,12 +101,17 @@ def comparison_table(result: ValidationResult, names: list[str], scores: Mapping
         Column("injected", "Label of the injected unit"),
         *(Column(name, f"Accuracy with {name}") for name in names),
         Column("events"),
-        Column("rate (Hz)"),
-        Column(f"amplitude ({result.amplitude_unit})", "Median over the events, on the centre channel"),
+        _size_columns(result)[1],
+        _size_columns(result)[0],
         Column("SNR", "Median over the events"),
         *_realism_columns(scores),
     )
     return Table(_cut("Accuracy of each injected unit, by sorter.", len(truth), "units.csv"), columns, rows)
+
+
+def _size_columns(result: ValidationResult) -> list[Column]:
+    amplitude = Column(f"amplitude ({result.amplitude_unit})", "Median over the events, on the centre channel")
+    return [amplitude, Column("rate (Hz)", "Events over the length of the recording")]
 
 
 def _realism_columns(scores: Mapping[int, RealismScore]) -> list[Column]:
@@ -116,8 +124,14 @@ def _realism_cells(scores: Mapping[int, RealismScore], donor: int) -> list[Cell]
     return [cell(score.auc if score else None, 2)] if scores else []
 
 
-def unit_table(sorter: SorterResult, scores: Mapping[int, RealismScore], cards: Mapping[int, str]) -> Table:
-    """One row per injected unit, worst first; `cards` are the places of their cards on the page."""
+def unit_table(
+    result: ValidationResult, sorter: SorterResult, scores: Mapping[int, RealismScore], cards: Mapping[int, str]
+) -> Table:
+    """One row per injected unit, worst first; `cards` are the places of their cards on the page.
+
+    Of a single sorter it is the only table of units, so that it holds their amplitudes and rates as well.
+    """
+    sizes = result.truth_units.set_index("new_unit") if len(result.sorters) == 1 else None
     template = sorter.template_units.set_index("new_unit")
     rows = []
     for unit in worst_first(sorter.units).to_dict("records")[:MAX_ROWS]:
@@ -140,6 +154,7 @@ def unit_table(sorter: SorterResult, scores: Mapping[int, RealismScore], cards: 
                 cell(unit["merged_with"]),
                 cell(unit["reason"]),
                 cell(score, 2),
+                *([] if sizes is None else [cell(sizes["amplitude"][label], 0), cell(sizes["rate_hz"][label], 1)]),
                 *_realism_cells(scores, unit["true_unit"]),
             ]
         )
@@ -158,10 +173,9 @@ def unit_table(sorter: SorterResult, scores: Mapping[int, RealismScore], cards: 
         Column("pieces", "Found units that make it up, where it was split", is_text=True),
         Column("accuracy, merged", "After the best merge of these pieces"),
         Column("shares its unit with", "Units that the same found unit holds", is_text=True),
-        Column("missed for", "Class of most missed events", is_text=True),
-        Column(
-            "template score", f"{str(metric).capitalize()}, of the template that is best at most events: {better}"
-        ),
+        Column("mainly for", "Commonest reason for which its events were missed", is_text=True),
+        Column("template", f"{str(metric).capitalize()} score of the template that is best at most events: {better}"),
+        *([] if sizes is None else _size_columns(result)),
         *_realism_columns(scores),
     )
     caption = _cut("Injected units, worst first.", len(sorter.units), "units.csv")
@@ -215,8 +229,10 @@ def merge_table(sorter: SorterResult) -> Table:
 
 
 def source_table(sorter: SorterResult) -> Table:
-    """One row per injected unit and unit whose spikes were taken for its events."""
+    """One row per injected unit and unit of which 10 spikes or more were taken for its events."""
     sources = sorter.false_positive_sources.sort_values("spikes", ascending=False, kind="stable")
+    is_few = sources["spikes"] < MIN_FALSE_SPIKES
+    left_out, sources = sources[is_few], sources[~is_few]
     rows = [
         [
             cell(row["new_unit"], 0),
@@ -234,7 +250,13 @@ def source_table(sorter: SorterResult) -> Table:
         Column("spikes"),
         Column("% of all false ones"),
     )
-    return Table(_cut("Where false spikes come from.", len(sources), "false_positive_sources.csv"), columns, rows)
+    caption = _cut("Where false spikes come from.", len(sources), "false_positive_sources.csv")
+    if len(left_out):
+        caption += (
+            f" {int(left_out['spikes'].sum()):,} spikes of sources with fewer than {MIN_FALSE_SPIKES} are left out; "
+            "all are in false_positive_sources.csv."
+        )
+    return Table(caption, columns, rows, is_worth_saying=bool(len(left_out)))
 
 
 def baseline_table(sorter: SorterResult) -> Table:
