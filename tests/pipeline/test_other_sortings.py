@@ -14,6 +14,8 @@ from hybridfactory.errors import HybridFactoryError
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore:The extractor is not serializable"),
     pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -75,8 +77,9 @@ def test_ids_that_are_names_are_counted_and_told(small_world: World, tmp_path: P
     numpy_sorting(small_world, names).save(folder=tmp_path / "sorting")
     result = small_world.run(tmp_path / "hybrid", data_directory=tmp_path / "sorting", ground_truth_units=[2])
     assert any("unit-b is 2" in warning for warning in result.warnings)
-    donors = hybridfactory.load(tmp_path / "hybrid").artificial_units["donor_spike"]
-    assert np.isin(donors, small_world.stated[2]).all()
+    donors = hybridfactory.load(tmp_path / "hybrid").artificial_units["donor_spike"].to_numpy()
+    # Troughs lie some samples beside the stated times.
+    assert np.abs(donors[:, None] - small_world.stated[2]).min(axis=1).max() <= 5
 
 
 def test_segments_of_a_sorting_lie_on_those_of_the_recording(small_world: World, tmp_path: Path):

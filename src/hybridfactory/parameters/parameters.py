@@ -56,7 +56,7 @@ class Parameters:
 
     data_directory: Path = _parameter(
         rules.path("the path of the folder with the sorter's output"),
-        "Folder that holds the spike sorter's output.",
+        "Folder that holds the spike sorter's output, or what SpikeInterface loads: a folder, .zarr, .npz or .json.",
     )
     raw_source_file: Path = _parameter(
         rules.path("the path of the raw recording, or a glob that matches its files"),
@@ -84,14 +84,14 @@ class Parameters:
     start_time: int | tuple[int, ...] | None = _parameter(
         rules.or_none(rules.one_or_many(_START, rules.integer("a sample", minimum=0))),
         "First sample of each raw file on the sorting's timeline, 0-based. Default: `firstSample` of the "
-        ".meta files.",
+        ".meta files; in other formats, one segment after the other from 0.",
         default=None,
         unit="samples",
     )
     probe: Probe | None = _parameter(
         rules.or_none(rules.probe()),
-        "Which row of the raw file is which site, and where it lies. Default: the probe that the .meta file "
-        "describes. The name `probe_type` is accepted as well.",
+        "Which row of the raw file is which site, and where it lies. Default: the probe that the .meta file, or the "
+        "recording in another format, describes. The name `probe_type` is accepted as well.",
         default=None,
     )
     session_name: str | None = _parameter(
@@ -106,7 +106,8 @@ class Parameters:
     )
     output_directory: Path = _parameter(
         rules.or_none(rules.path("the path of the folder to write to")),
-        "Folder to write to. Default: `hybrid_output` inside `data_directory`.",
+        "Folder to write to. Default: `hybrid_output` inside `data_directory`, or beside it if that is a file or "
+        "a .zarr.",
         default=None,
     )
     output_type: str | None = _parameter(
@@ -222,7 +223,7 @@ class Parameters:
         if self.samples_after is None and self.sample_rate is not None:
             object.__setattr__(self, "samples_after", default_samples_after(self.sample_rate))
         if self.output_directory is None:
-            object.__setattr__(self, "output_directory", self.data_directory / "hybrid_output")
+            object.__setattr__(self, "output_directory", _folder_of(self.data_directory) / "hybrid_output")
         else:
             self._check_output_directory()
         # For units that are still to be chosen, one rate waits until their number is known.
@@ -337,6 +338,12 @@ def default_samples_after(sample_rate: float) -> int:
 def parameter_names() -> tuple[str, ...]:
     """Names of all parameters, in the order of the reference."""
     return tuple(item.name for item in fields(Parameters))
+
+
+def _folder_of(data_directory: Path) -> Path:
+    """Where results may go: not into a sorting that is one file, or a zarr."""
+    is_closed = data_directory.suffix == ".zarr" or data_directory.is_file()
+    return data_directory.parent if is_closed else data_directory
 
 
 def _may_be_left_out(raw_source_format: object) -> bool:
