@@ -110,9 +110,10 @@ def test_a_format_by_name(small_world: World, from_phy: bytes, tmp_path: Path):
     given = small_world.parameters(
         tmp_path / "hybrid", data_directory=tmp_path / "firings.mda", output_type="spikeinterface:mda"
     )
-    with pytest.raises(HybridFactoryError, match="cannot read it as mda") as caught:
-        # This format states no sampling rate, which its reader must be told.
-        hybridfactory.generate(given)
+    # This format states no sampling rate, which the recording does.
+    assert hybridfactory.generate(given).recording_paths[0].read_bytes() == from_phy
+    with pytest.raises(HybridFactoryError, match="cannot read it as blackrock") as caught:
+        hybridfactory.generate(given | {"output_type": "spikeinterface:blackrock"})
     assert "\n" not in str(caught.value)
     with pytest.raises(HybridFactoryError, match="has no reader 'mad'"):
         hybridfactory.generate(given | {"output_type": "spikeinterface:mad"})

@@ -85,4 +85,5 @@ def _read(asked: Parameters, paths: list[Path]) -> Sorting:
         output_type=asked.output_type,
         label_base=asked.label_base,
         source_paths=paths,
+        sampling_frequency=asked.sample_rate,
     )

@@ -21,6 +21,7 @@ def read_sorting(
     output_type: str | None = None,
     label_base: int = 1,
     source_paths: Sequence[Path] = (),
+    sampling_frequency: float | None = None,
 ) -> Sorting:
     """Read a sorter's output folder.
 
@@ -36,6 +37,8 @@ def read_sorting(
     source_paths : sequence of pathlib.Path, optional
         The raw files. What a sorting says about "the raw file" (row count, channel rows) is handed on only
         as far as it is about one of these.
+    sampling_frequency : float, optional
+        Hz, for those of SpikeInterface's readers by name whose format does not state it.
 
     Returns
     -------
@@ -58,7 +61,7 @@ def read_sorting(
         if output is None:
             from hybridfactory.sorting.spikeinterface_sorting import PREFIX, read_spikeinterface  # noqa: PLC0415
 
-            return read_spikeinterface(Path(data_directory), output_type or PREFIX, label_base)
+            return read_spikeinterface(Path(data_directory), output_type or PREFIX, label_base, sampling_frequency)
         return _reader(output)(
             output.path, label_base=label_base, source_paths=source_paths, warnings=output.warnings
         )

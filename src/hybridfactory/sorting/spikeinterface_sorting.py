@@ -21,7 +21,9 @@ LEFT_OUT = ("numpy", "npz", "zarr", "ibl", "klusta", "phy", "kilosort", "shybrid
 """In memory, saved by SpikeInterface itself, over the network, or readers that run what they find."""
 
 
-def read_spikeinterface(path: Path, output_type: str, label_base: int) -> Sorting:
+def read_spikeinterface(
+    path: Path, output_type: str, label_base: int, sampling_frequency: float | None = None
+) -> Sorting:
     """Read a sorting with SpikeInterface.
 
     Parameters
@@ -32,6 +34,8 @@ def read_spikeinterface(path: Path, output_type: str, label_base: int) -> Sortin
         ``"spikeinterface"`` or ``"spikeinterface:NAME"``.
     label_base : {1, 0}
         Label of the unit with id 0.
+    sampling_frequency : float, optional
+        Hz, for readers that must be told.
 
     Returns
     -------
@@ -46,7 +50,7 @@ def read_spikeinterface(path: Path, output_type: str, label_base: int) -> Sortin
     if not path.exists():
         raise MissingFileError(f"{path}: no such file or folder; set data_directory to the sorting")
     name = output_type.partition(":")[2]
-    loaded = _read_by_name(path, name) if name else load_spikeinterface_sorting(path)
+    loaded = _read_by_name(path, name, sampling_frequency) if name else load_spikeinterface_sorting(path)
     found = from_spikeinterface(loaded, str(path))
     numbers, notes = _numbers(np.asarray(loaded.unit_ids), path, label_base)
     by_id = dict(zip(np.asarray(loaded.unit_ids).tolist(), numbers, strict=True))
@@ -64,7 +68,7 @@ def read_spikeinterface(path: Path, output_type: str, label_base: int) -> Sortin
     )
 
 
-def _read_by_name(path: Path, name: str) -> Any:
+def _read_by_name(path: Path, name: str, sampling_frequency: float | None) -> Any:
     from spikeinterface.extractors.extractor_classes import sorting_extractor_full_dict  # noqa: PLC0415
 
     readers = {key: reader for key, reader in sorting_extractor_full_dict.items() if key not in LEFT_OUT}
@@ -73,11 +77,14 @@ def _read_by_name(path: Path, name: str) -> Any:
             f"output_type: SpikeInterface has no reader {name!r} for sortings that serves; use one of "
             f"{', '.join(sorted(readers))}"
         )
-    place = next(iter(inspect.signature(readers[name]).parameters))
+    arguments = inspect.signature(readers[name]).parameters
+    told: dict[str, Any] = {next(iter(arguments)): str(path)}
+    if "sampling_frequency" in arguments and sampling_frequency is not None:
+        told["sampling_frequency"] = sampling_frequency
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return readers[name](**{place: str(path)})
+            return readers[name](**told)
     except MemoryError:
         raise
     except Exception as error:  # Each reader has exceptions of its own, plain ones among them.

@@ -50,6 +50,7 @@ def read_natives(run: HybridRun, timeline: Timeline) -> OriginalSorting:
             output_type=parameters.get("output_type"),
             label_base=label_base,
             source_paths=[Path(source["path"]) for source in run.manifest.content["sources"]],
+            sampling_frequency=run.sampling_frequency,
         ).on_timeline([int(source["start_sample"]) for source in run.manifest.content["sources"]])
     except HybridFactoryError as error:
         return _from_annotations(run, timeline, folder, label_base, error)
