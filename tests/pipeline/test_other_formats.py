@@ -116,6 +116,21 @@ def test_a_hybrid_is_reused_by_the_next_run(small_world: World, sources: dict[st
     assert again.recording_paths[0].read_bytes() == fresh.recording_paths[0].read_bytes()
 
 
+def test_another_stream_of_the_same_folder_is_another_source(small_world: World, tmp_path: Path):
+    source = write_open_ephys(tmp_path / "session", [small_world.source], streams=("A", "B"))
+    inside = source / "Record Node 101" / "experiment1" / "recording1" / "continuous" / "Rhythm-100.B"
+    (small_world.source + 1).tofile(inside / "continuous.dat")
+
+    def run(stream: str, name: str) -> Path:
+        options = {"stream_name": f"Record Node 101#Rhythm-100.{stream}"}
+        given = told(small_world, source, tmp_path / name, raw_source_options=options)
+        return hybridfactory.generate(given).recording_paths[0]
+
+    run("A", "hybrid")
+    assert run("B", "hybrid").read_bytes() == run("B", "fresh").read_bytes()
+    assert hybridfactory.verify(tmp_path / "hybrid").is_identical
+
+
 def test_the_hfparams_file_repeats_the_run(small_world: World, sources: dict[str, Path], tmp_path: Path):
     options = {"stream_name": "Record Node 101#Rhythm-100.A"}
     given = told(small_world, sources["openephys"], tmp_path / "hybrid", raw_source_options=options)

@@ -16,7 +16,7 @@ from hybridfactory.errors import MissingFileError, OutputError
 from hybridfactory.ground_truth.fingerprint import fingerprint, sha256_of
 from hybridfactory.ground_truth.manifest_checks import what_is_wrong
 from hybridfactory.ground_truth.paths import MANIFEST_NAME, RunPaths
-from hybridfactory.ground_truth.reader_record import describe_reader, reopen
+from hybridfactory.ground_truth.reader_record import describe_reader, how_to_open, reopen
 from hybridfactory.injection.publishing import replace_file
 from hybridfactory.plan.plan import InjectionPlan, PlannedUnit
 from hybridfactory.recording.flat import FlatFile, FlatRecording
@@ -142,6 +142,9 @@ class Manifest:
         if [(file.start_sample, file.num_samples) for file in recording.files] != [
             (item["start_sample"], item["num_samples"]) for item in self.content["sources"]
         ]:
+            return False
+        opening = how_to_open(recording)
+        if self.reader is not None and {name: self.reader[name] for name in opening or ()} != opening:
             return False
         now = [(str(path.resolve()), *_size_and_time(path)) for path in recording.source_files]
         return now == [(item["path"], item["size"], item["mtime_ns"]) for item in self.source_items]

@@ -8,7 +8,19 @@ from hybridfactory.errors import RecordingError
 from hybridfactory.ground_truth.fingerprint import fingerprint, probes_per_file
 from hybridfactory.recording.flat import FlatRecording
 
-__all__ = ["describe_reader", "reopen"]
+__all__ = ["describe_reader", "how_to_open", "reopen"]
+
+
+def how_to_open(recording: FlatRecording) -> dict[str, Any] | None:
+    """Give format, paths and options in JSON's types; None for flat files."""
+    if recording.is_copyable:
+        return None
+    from hybridfactory.recording.foreign import ForeignRecording  # noqa: PLC0415
+
+    if not isinstance(recording, ForeignRecording):
+        return None
+    origin = recording.origin
+    return {"format": origin.name, "paths": [str(path) for path in origin.paths], "options": dict(origin.options)}
 
 
 def describe_reader(recording: FlatRecording, hashes: Sequence[str] | None) -> dict[str, Any] | None:
@@ -20,19 +32,14 @@ def describe_reader(recording: FlatRecording, hashes: Sequence[str] | None) -> d
     hashes : sequence of str, optional
         SHA-256 of each of its source files.
     """
-    if recording.is_copyable:
-        return None
-    from hybridfactory.recording.foreign import ForeignRecording  # noqa: PLC0415
-
-    if not isinstance(recording, ForeignRecording):
+    opening = how_to_open(recording)
+    if opening is None:
         return None
     files = recording.source_files
     gains, offsets = recording.gains_uV, recording.offsets_uV
     num_probes = probes_per_file(len(files))
     return {
-        "format": recording.origin.name,
-        "paths": [str(path) for path in recording.origin.paths],
-        "options": dict(recording.origin.options),
+        **opening,
         "gains_uV": None if gains is None else gains.tolist(),
         "offsets_uV": None if offsets is None else offsets.tolist(),
         "files": [

@@ -117,13 +117,11 @@ class Job:
             open_flat_hybrid,
             write_description,
         )
-        from hybridfactory.recording.foreign import ForeignRecording  # noqa: PLC0415
 
         recording, probe = self.source.recording, self.source.probe
         rows = probe.connected_rows
         shape = (recording.sampling_frequency, recording.dtype.str, recording.num_rows)
-        offsets = recording.offsets_uV if isinstance(recording, ForeignRecording) else None
-        gains = recording.gains_uV
+        gains, offsets = recording.gains_uV, recording.offsets_uV
         opened = attach_probe(
             open_flat_hybrid(self.staged_targets, *shape, rows),
             probe,

@@ -101,6 +101,11 @@ class FlatRecording:
         """µV per count of every row, where the files themselves tell; shape (num_rows,)."""
         return None
 
+    @property
+    def offsets_uV(self) -> NDArray[np.float64] | None:
+        """µV at a count of 0 of every row, where the files themselves tell; shape (num_rows,)."""
+        return None
+
     def file_of(self, samples: NDArray[np.int64]) -> NDArray[np.int64]:
         """Index of the file each timeline sample lies in, -1 for samples in a gap or outside."""
         starts = np.array([file.start_sample for file in self.files])
