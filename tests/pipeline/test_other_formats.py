@@ -319,6 +319,7 @@ class TestNwb:
     def test_it_holds_the_bytes_the_sites_and_the_gains(self, small_world: World, tmp_path: Path):
         from spikeinterface.extractors.nwbextractors import NwbRecordingExtractor
 
+        pytest.importorskip("neuroconv")
         source = save(spikeinterface_recording(small_world), tmp_path / "saved.zarr", "zarr")
         hybridfactory.generate(told(small_world, source, tmp_path / "hybrid", probe=None))
         written = hybridfactory.write(tmp_path / "hybrid", file_format="nwb").paths
@@ -332,6 +333,7 @@ class TestNwb:
         np.testing.assert_allclose(found.get_channel_locations(), run.probe.channel_positions)
 
     def test_it_can_be_the_source_of_the_next_run(self, small_world: World, flat: Path, tmp_path: Path):
+        pytest.importorskip("neuroconv")
         small_world.run(tmp_path / "first")
         made = hybridfactory.write(tmp_path / "first", tmp_path / "first.nwb", file_format="nwb").paths[0]
         given = told(small_world, made, tmp_path / "second", probe=None)

@@ -1,6 +1,7 @@
 """Recordings that SpikeInterface opens, read through the interface of flat ones."""
 
 import struct
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from spikeinterface.core import NumpyRecording
 
-from hybridfactory.errors import HybridFactoryError, MissingFileError, RecordingError
+from hybridfactory.errors import HybridFactoryError, MissingExtraError, MissingFileError, RecordingError
 from hybridfactory.recording.foreign import Origin, open_foreign_recording
 from hybridfactory.recording.foreign_source import find_recording
 from hybridfactory.recording.formats import find_format
@@ -164,3 +165,39 @@ def test_damaged_headers_are_one_line(tmp_path):
     with pytest.raises(HybridFactoryError, match="cannot be opened as intan") as caught:
         open_foreign_recording(Origin("intan", (path,)))
     assert "\n" not in str(caught.value)
+
+
+def test_a_package_that_is_not_installed_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mtscomp", None)
+    for suffix in (".cbin", ".ch", ".meta"):
+        (tmp_path / f"a{suffix}").touch()
+    paths, origin = find_recording(tmp_path / "a.cbin", None, {})
+    assert origin is not None
+    with pytest.raises(
+        MissingExtraError, match=r"a package that is not installed \(.*mtscomp.*\): install it"
+    ) as caught:
+        open_foreign_recording(origin)
+    assert "\n" not in str(caught.value)
+    assert paths == [tmp_path / "a.cbin"]
+
+
+def test_several_files_become_segments_in_natural_order(traces, tmp_path):
+    for number in (10, 2):
+        (tmp_path / f"t{number}.dat").write_bytes(b"header" + traces[: 100 * number].tobytes())
+    options = {"sampling_frequency": 10_000.0, "dtype": "int16", "num_channels": 5, "file_offset": 6}
+    paths, origin = find_recording(tmp_path / "t*.dat", "binary", options)
+    assert [path.name for path in paths] == ["t2.dat", "t10.dat"]
+    assert origin is not None
+    recording = open_foreign_recording(origin)
+    assert [file.hybrid_name for file in recording.files] == ["t2.GT.bin", "t10.GT.bin"]
+    assert [(file.start_sample, file.num_samples) for file in recording.files] == [(0, 200), (200, 1000)]
+    with recording.reader() as reader:
+        assert np.array_equal(reader.read(1, 0, 1000), traces[:1000])
+
+
+def test_files_of_other_shapes_are_not_one_recording(traces, tmp_path):
+    for name, rows in (("a", 5), ("b", 4)):
+        recording = NumpyRecording([traces[:, :rows]], 10_000.0)
+        recording.save(folder=tmp_path / name, n_jobs=1, progress_bar=False, verbose=False)
+    with pytest.raises(RecordingError, match="b has 4 channels, and the first file 5"):
+        open_foreign_recording(Origin("spikeinterface", (tmp_path / "a", tmp_path / "b")))
