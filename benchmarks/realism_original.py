@@ -12,9 +12,9 @@ import sys
 
 import numpy as np
 import pandas as pd
-from hybridfactory.data.dataset import AnnotatedDataSet, HybridDataSet
 from hybridfactory.generate.generator import SVDGenerator
 
+from hybridfactory.data.dataset import AnnotatedDataSet, HybridDataSet
 from hybridfactory.probes import custom_probe
 
 BEFORE = AFTER = 40

@@ -37,6 +37,7 @@ HEADERS = {
     "a shape beyond all numbers": f"{{'descr': '<i8', 'fortran_order': False, 'shape': (3, {'9' * 50})}}",
     "a shape of -1": "{'descr': '<i8', 'fortran_order': False, 'shape': (3, -1)}",
     "no numbers in 2⁶⁰ columns": f"{{'descr': '<i8', 'fortran_order': False, 'shape': (0, {2**60}, {2**60})}}",
+    "no numbers in 2³¹ rows": f"{{'descr': '<i8', 'fortran_order': False, 'shape': ({2**31}, 0, 5)}}",
     "Python objects": "{'descr': '|O', 'fortran_order': False, 'shape': (3, 1)}",
     "a type of no size": "{'descr': '<U0', 'fortran_order': False, 'shape': (3, 1000000000)}",
 }

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfactory.errors import SortingError
-from hybridfactory.sorting.mat_server import READY
 
-__all__ = ["MatProcess"]
+__all__ = ["READY", "MatProcess"]
+
+READY = b"ready\n"
+"""What the other process says once it has limits and has loaded what reads."""
 
 AGAIN = "copy it again or save it from MATLAB again"
 

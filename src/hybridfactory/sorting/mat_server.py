@@ -16,10 +16,9 @@ import numpy as np
 
 from hybridfactory.errors import SortingError
 from hybridfactory.sorting.mat_file import MatFile, reader_of
+from hybridfactory.sorting.mat_process import READY
 
-__all__ = ["READY", "main"]
-
-READY = b"ready\n"
+__all__ = ["main"]
 
 LEAST_BYTES = 256 << 20
 BYTES_PER_BYTE = 40

@@ -31,6 +31,7 @@ DAMAGE = (
     IndexError,
     EOFError,
     OverflowError,
+    ZeroDivisionError,
     MemoryError,
     zlib.error,
     scipy.io.matlab.MatReadError,

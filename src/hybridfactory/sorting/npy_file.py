@@ -28,6 +28,9 @@ UNREADABLE = (
 )
 """What NumPy raises for headers that are none."""
 
+LONGEST_OF_NOTHING = 1_000_000
+"""Longest axis of an array without numbers: what is made to fit it would take memory that no file stands for."""
+
 
 @dataclass(frozen=True)
 class NpyHeader:
@@ -94,6 +97,8 @@ def parse_npy_header(path: Path) -> NpyHeader:
     held = path.stat().st_size - header.offset
     if min(header.shape, default=0) < 0 or claimed > held:
         raise NpyDamageError(f"is cut short: its header promises {claimed} bytes of numbers, it holds {held}")
+    if claimed == 0 and max(header.shape, default=0) > LONGEST_OF_NOTHING:
+        raise NpyDamageError(f"holds no numbers, though its header says that it has the shape {header.shape}")
     return header
 
 

@@ -11,6 +11,10 @@ from hybridfactory.sorting.mat_file import MatFile, open_mat
 
 __all__ = ["read_rez_templates", "template_channels"]
 
+SMALL = 1 << 24
+MAX_GROWTH = 100
+"""Templates have at most so many numbers for each of their parts' numbers: Kilosort's have about 20."""
+
 
 def template_channels(mat: MatFile, num_channels: int) -> NDArray[np.int64] | None:
     """Raw row of each channel of the templates; None if ``ops.chanMap`` does not tell or does not fit them."""
@@ -47,8 +51,15 @@ def read_rez_templates(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int6
     over_time, over_channels = _finite(time_parts), _finite(channel_parts)  # samples or channels x template x rank
     if over_time.shape[1:] != over_channels.shape[1:]:
         return None
-    return np.einsum("stk,ctk->tsc", over_time, over_channels, optimize=True), rows
+    num_values = over_time.shape[0] * over_channels.shape[0] * over_time.shape[1]
+    if num_values > max(MAX_GROWTH * (over_time.size + over_channels.size), SMALL):
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        templates = np.einsum("stk,ctk->tsc", over_time, over_channels, optimize=True)
+    return _finite(templates), rows
 
 
 def _finite(values: NDArray[Any]) -> NDArray[np.float32]:
-    return np.nan_to_num(np.atleast_3d(values).astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    with np.errstate(over="ignore"):
+        narrow = np.atleast_3d(values).astype(np.float32)
+    return np.nan_to_num(narrow, nan=0.0, posinf=0.0, neginf=0.0)
