@@ -51,8 +51,8 @@ def find_recording(
         return places, Origin(name, tuple(path.absolute() for path in places), dict(options))
     if options:
         raise RecordingError(
-            f"raw_source_options: {raw_source_file} is read as a flat file, which takes none: name its format in "
-            "raw_source_format"
+            f"raw_source_options: {raw_source_file} is read as a flat file, which takes none: leave them out, "
+            "or give raw_source_format"
         )
     if raw_source_file.is_dir():
         raise MissingFileError(
