@@ -185,3 +185,27 @@ def test_a_reader_that_leaves_within_the_table_is_a_broken_pipe(
     monkeypatch.setattr(sys, "stdout", Abandoned())
     with pytest.raises(BrokenPipeError):
         print_summary(result)  # type: ignore[arg-type]
+
+
+def test_units_of_one_donor_and_removed_donors_are_told(
+    pipeline: Install, result: Result, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, refused = result.plan.units
+    note = "a note of its own"
+    units = (
+        dataclasses.replace(first, num_removed_spikes=1200, notes=(note,)),
+        dataclasses.replace(first, num_removed_spikes=1200, injected_label=202, unit_factor=0.5, notes=(note,)),
+        dataclasses.replace(second, num_removed_spikes=88),
+        refused,
+    )
+    changed = dataclasses.replace(result, plan=dataclasses.replace(result.plan, units=units))
+    pipeline(lambda parameters, **options: changed)
+    assert main(["generate"]) == 0
+    out = capsys.readouterr().out
+    assert "Taken out where they were: 1288 spikes of 2 donors" in out
+    assert f"unit 2 → {first.injected_label}: {note}" in out and f"unit 2 → 202: {note}" in out
+    assert "unit 15: only 88 spikes to learn from" in out
+    assert main(["generate", "--json"]) == 0
+    records = json.loads(capsys.readouterr().out)["units"]
+    assert [record["num_removed_spikes"] for record in records] == [1200, 1200, 88, 0]
+    assert [record["unit_factor"] for record in records] == [1, 0.5, 1, 1]

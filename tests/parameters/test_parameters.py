@@ -90,6 +90,9 @@ class TestDefaults:
         assert parameters.refractory_ms == 2.0
         assert parameters.event_model == "shrunk_svd"
         assert parameters.raw_source_rows is None
+        assert parameters.target_snr is None and parameters.target_amplitude_uV is None
+        assert parameters.units_per_donor == 1
+        assert parameters.remove_original is False
 
     def test_every_parameter_has_a_meaning(self):
         for item in fields(Parameters):
@@ -302,6 +305,10 @@ REFUSED = [
     ("refractory_ms", 0, "must be a number of milliseconds > 0, got 0"),
     ("event_model", "svd", "must be one of 'shrunk_svd', 'derivative_svd', got 'svd'"),
     ("raw_source_rows", 0, "must be a whole number of rows ≥ 1, got 0"),
+    ("target_snr", [12, 5], "a range (smallest, largest)"),
+    ("target_amplitude_uV", 0, "a number of µV > 0"),
+    ("units_per_donor", 0, "from 1 to 1000"),
+    ("remove_original", "yes", "True, False"),
 ]
 
 
@@ -374,3 +381,54 @@ class TestRefused:
             Parameters.from_mapping(
                 {**REQUIRED, "data_directory": "~nobody-of-this-name"}, source="p", folder=tmp_path
             )
+
+
+class TestSizesAndCopies:
+    @pytest.mark.parametrize("name", ["target_snr", "target_amplitude_uV"])
+    def test_one_number_or_a_range(self, name):
+        assert getattr(load(**{name: 8}), name) == 8.0
+        assert getattr(load(**{name: [5, 20.5]}), name) == (5.0, 20.5)
+        assert getattr(load(**{name: np.array([5, 5])}), name) == (5.0, 5.0)
+        for wrong in (0, -1, [5], [20, 5], [0, 5], [1, 2, 3], "8", True, [5, np.inf], {5, 6}, []):
+            with pytest.raises(ParameterError, match=rf"{name} must be a number.* > 0, or a range"):
+                load(**{name: wrong})
+
+    def test_only_one_of_the_two(self):
+        with pytest.raises(ParameterError, match=r"target_snr and target_amplitude_uV .* give one"):
+            load(target_snr=8, target_amplitude_uV=100)
+
+    @pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "2", 1001, None])
+    def test_units_per_donor(self, wrong):
+        assert load(units_per_donor=3).units_per_donor == 3
+        with pytest.raises(ParameterError, match="units_per_donor must be a whole number"):
+            load(units_per_donor=wrong)
+
+    def test_copies_need_places_and_times_of_their_own(self):
+        assert load(units_per_donor=1, channel_shift=4, time_jitter=0).channel_shift == 4
+        with pytest.raises(ParameterError, match="channel_shift = 4 names one place"):
+            load(units_per_donor=2, channel_shift=4)
+        with pytest.raises(ParameterError, match="would fire at the same samples"):
+            load(units_per_donor=2, time_jitter=0)
+        assert load(units_per_donor=2, time_jitter=0, synthetic_rate=5).units_per_donor == 2
+        assert (
+            load(units_per_donor=2, time_jitter=0, synthetic_rate=5, ground_truth_units="auto").units_per_donor == 2
+        )
+
+    def test_remove_original_is_yes_or_no(self):
+        assert load(remove_original=True).remove_original is True
+        with pytest.raises(ParameterError, match="remove_original must be one of"):
+            load(remove_original=1)
+
+    def test_they_repeat_from_their_own_file(self, tmp_path):
+        from hybridfactory.parameters import load_parameters, write_hfparams
+
+        asked = load(target_snr=[5, 12.25], units_per_donor=2, remove_original=True)
+        write_hfparams(asked, tmp_path / "again.py")
+        again = load_parameters(tmp_path / "again.py")
+        assert (again.target_snr, again.units_per_donor, again.remove_original) == ((5.0, 12.25), 2, True)
+        toml = tmp_path / "params.toml"
+        toml.write_text(
+            'data_directory = "ks"\nraw_source_file = "raw.bin"\ndata_type = "int16"\nsample_rate = 30000\n'
+            "ground_truth_units = [3]\ntarget_amplitude_uV = [100, 250]\nremove_original = true\n"
+        )
+        assert load_parameters(toml).target_amplitude_uV == (100.0, 250.0)

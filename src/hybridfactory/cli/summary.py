@@ -48,6 +48,9 @@ def print_summary(result: "GenerateResult") -> None:
     sys.stdout.write(table.get())
     say()
     _print_remarks(result)
+    removed = {unit.donor_label: unit.num_removed_spikes for unit in units if unit.num_removed_spikes}
+    if removed:
+        say(f"Taken out where they were: {sum(removed.values())} spikes of {len(removed)} donors\n")
     if result.num_clipped_samples:
         say(f"Clipped samples (at the limit of the data type): {result.num_clipped_samples}\n")
     beside = "" if result.copy_seconds is None else f"; copying the source took {result.copy_seconds:.1f} s of that"
@@ -84,8 +87,11 @@ def _unit_table(units: "tuple[PlannedUnit, ...]") -> "Table":
 
 def _print_remarks(result: "GenerateResult") -> None:
     remarks: list[str] = []
+    num_units = Counter(unit.donor_label for unit in result.plan)
     for unit in result.plan:
         name = f"  unit {unit.donor_label}"
+        if unit.is_injected and num_units[unit.donor_label] > 1:
+            name += f" → {unit.injected_label}"
         if not unit.is_injected:
             remarks.append(f"{name}: not injected: {unit.reason}")
             continue
@@ -147,6 +153,8 @@ def _unit_record(unit: "PlannedUnit") -> dict[str, object]:
         "num_training_spikes": unit.num_training_spikes,
         "rank": unit.rank,
         "snr": _number(unit.snr),
+        "unit_factor": unit.unit_factor,
+        "num_removed_spikes": unit.num_removed_spikes,
         "donor_row": unit.donor_row,
         "center_row": unit.center_row,
         "displacement_um": [_number(shift) for shift in unit.displacement_um],

@@ -1,7 +1,7 @@
 """Where between two samples a spike's trough lies, and waveforms shifted by a part of a sample."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,6 +131,24 @@ class OffsetEstimator:
     template: NDArray[np.float32]
     columns: NDArray[np.int64]
 
+    @cached_property
+    def _projectors(self) -> NDArray[np.float32]:
+        """Patterns that tell amplitude and lateness, at every offset; see `find_offsets`."""
+        design = np.stack([self.template, -time_derivative(self.template)])[:, PAD:-PAD]
+        # Whitening is symmetric: applied twice to the few design waveforms, it need not touch the snippets.
+        weights = self.noise.whiten(self.noise.whiten(design)).reshape(2, -1)
+        solver = np.linalg.pinv((weights @ design.reshape(2, -1).T).astype(np.float64))
+        projector = (solver @ weights).astype(np.float32).reshape(design.shape)
+        # Shifting is linear too: the two projections are shifted the other way, once for all snippets.
+        num_steps = int(MAX_OFFSET * NUM_PHASES)
+        num_samples = self.template.shape[0]
+        return np.stack(
+            [
+                np.matmul(_shift_kernel(num_samples, -phase / NUM_PHASES)[PAD:-PAD].T, projector)
+                for phase in range(-num_steps, num_steps + 1)
+            ]
+        )
+
     def estimate(
         self, snippets: NDArray[np.float32], columns: NDArray[np.int64] | None = None
     ) -> NDArray[np.float64]:
@@ -142,22 +160,10 @@ class OffsetEstimator:
         columns : numpy.ndarray of int64, optional
             Where the timing rows are in these snippets, if elsewhere than in all others.
         """
-        design = np.stack([self.template, -time_derivative(self.template)])[:, PAD:-PAD]
-        # Whitening is symmetric: applied twice to the few design waveforms, it need not touch the snippets.
-        weights = self.noise.whiten(self.noise.whiten(design)).reshape(2, -1)
-        solver = np.linalg.pinv((weights @ design.reshape(2, -1).T).astype(np.float64))
-        projector = (solver @ weights).astype(np.float32).reshape(design.shape)
-        # Shifting is linear too: the two projections are shifted the other way, once for all snippets.
-        num_steps = int(MAX_OFFSET * NUM_PHASES)
-        num_samples = self.template.shape[0]
-        shifted = np.stack(
-            [
-                np.matmul(_shift_kernel(num_samples, -phase / NUM_PHASES)[PAD:-PAD].T, projector)
-                for phase in range(-num_steps, num_steps + 1)
-            ]
-        )
         offsets = np.zeros(len(snippets))
-        find_offsets(offsets, snippets, self.columns if columns is None else columns, shifted, NUM_PHASES, MAX_OFFSET)
+        find_offsets(
+            offsets, snippets, self.columns if columns is None else columns, self._projectors, NUM_PHASES, MAX_OFFSET
+        )
         return offsets
 
 

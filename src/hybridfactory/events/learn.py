@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from hybridfactory.events.alignment import MAX_OFFSET, NUM_PHASES, PAD
+from hybridfactory.events.background import random_samples
 from hybridfactory.events.derivative import FittedDerivative, fit_derivative
 from hybridfactory.events.fit import Encoded, FittedUnit, fit_unit
 from hybridfactory.events.locate import UnitLocation, locate_units, spread_sample
@@ -254,11 +255,7 @@ def _background_samples(
 ) -> NDArray[np.int64]:
     """Random times whose windows hold none of the donor's spikes; any times where it leaves no room."""
     random = np.random.default_rng([settings.seed, 0])
-    lengths = np.array([max(file.num_samples - before - after, 0) for file in recording.files])
-    draws = np.sort(random.integers(lengths.sum(), size=2 * NUM_BACKGROUND_WINDOWS))
-    file = np.searchsorted(np.cumsum(lengths), draws, side="right")
-    starts = np.array([file.start_sample for file in recording.files])
-    samples = draws - (np.cumsum(lengths) - lengths)[file] + starts[file] + before
+    samples = random_samples(recording, 2 * NUM_BACKGROUND_WINDOWS, before, after, random)
     position = np.searchsorted(donor.samples, samples)
     padded = np.concatenate([[samples[0] - 10**9], donor.samples, [samples[-1] + 10**9]])
     distance = np.minimum(samples - padded[position], padded[position + 1] - samples)

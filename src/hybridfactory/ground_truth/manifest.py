@@ -329,6 +329,8 @@ def _describe(unit: PlannedUnit) -> dict[str, Any]:
         "center_channel": unit.center_row,
         "num_events": unit.num_events,
         "num_refused_events": len(unit.refused.reasons),
+        "unit_factor": unit.unit_factor,
+        "num_removed_spikes": unit.num_removed_spikes,
         "notes": list(unit.notes),
     }
 

@@ -20,6 +20,7 @@ from hybridfactory.injection.publishing import STAGING_NAME
 from hybridfactory.probes import Probe, load_probe
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
+from hybridfactory.recording.spikeglx import read_gains_uV
 
 __all__ = ["HybridRun", "load"]
 
@@ -190,10 +191,7 @@ class HybridRun:
         metas = [self.output_directory / name for name in self.manifest.content["files"] if name.endswith(".meta")]
         if not metas:
             return None
-        from neo.rawio.spikeglxrawio import extract_stream_info, read_meta_file  # noqa: PLC0415
-
-        gains = np.asarray(extract_stream_info(metas[0], read_meta_file(metas[0]))["channel_gains"], dtype=np.float64)
-        return gains[self.probe.connected_rows]
+        return read_gains_uV(metas[0])[self.probe.connected_rows]
 
     def _offsets_uV(self) -> NDArray[np.float64] | None:
         """µV at a count of 0 of the connected rows, where the source's format tells it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,9 @@ UNITS = {
     **dict.fromkeys(("status", "reason", "move", "notes"), TEXT),
 }
 
+LATER_UNITS = {"unit_factor": (NUMBER, 1.0), "removed_spikes": (WHOLE, 0)}
+"""Columns that tables of runs made before they were there lack, with what holds for those runs."""
+
 
 def read_events(path: Path) -> pd.DataFrame:
     """Read one row per injected event.
@@ -44,18 +48,18 @@ def read_events(path: Path) -> pd.DataFrame:
 
 
 def read_units(path: Path) -> pd.DataFrame:
-    """Read one row per donor unit; an injected one has a label, a donor's row and a row of its own.
+    """Read one row per injected or refused unit; an injected one has a label, a donor's row and a row of its own.
 
     Raises
     ------
     OutputError
         The table is damaged.
     """
-    table = _checked(path, UNITS)
+    table = _checked(path, UNITS, later=LATER_UNITS)
     injected = table[table["status"] == "injected"]
     if injected[["new_unit", "donor_channel", "center_channel"]].isna().to_numpy().any():
         raise _damaged(path, "an injected unit has no label or no channel")
-    if table["true_unit"].duplicated().any() or injected["new_unit"].duplicated().any():
+    if injected["new_unit"].duplicated().any():
         raise _damaged(path, "it lists a unit twice")
     return table
 
@@ -111,17 +115,28 @@ def read_refusals(path: Path) -> pd.DataFrame:
         The table is damaged.
     """
     table = _checked(path, {"true_unit": WHOLE, "status": TEXT, "reason": TEXT})
-    return table.assign(reason=table["reason"].fillna(""))
+    return table.assign(reason=table["reason"].astype(object).fillna(""))
 
 
-def _checked(path: Path, columns: Mapping[str, str], *, lowest: int = 0) -> pd.DataFrame:
+def _checked(
+    path: Path,
+    columns: Mapping[str, str],
+    *,
+    lowest: int = 0,
+    later: Mapping[str, tuple[str, float]] = MappingProxyType({}),
+) -> pd.DataFrame:
+    wanted = {**columns, **{name: kind for name, (kind, _) in later.items()}}
     try:
-        table = pd.read_csv(path, usecols=list(columns), encoding="utf-8")
+        table = pd.read_csv(path, usecols=lambda name: name in wanted, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{path} cannot be read ({error.strerror}): check its permissions") from error
     except (ValueError, OverflowError, MemoryError) as error:
         raise _damaged(path, " ".join(str(error).split()) or type(error).__name__) from error
-    for name, kind in columns.items():
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise _damaged(path, f"it lacks {', '.join(missing)}")
+    table = table.assign(**{name: value for name, (_, value) in later.items() if name not in table})
+    for name, kind in wanted.items():
         fault = _fault(table[name], kind, lowest)
         if fault is not None:
             raise _damaged(path, f"{name} {fault}")

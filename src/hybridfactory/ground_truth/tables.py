@@ -39,7 +39,7 @@ class RealSpikes:
         ``"template"`` or ``"channel_index"``, where the sorting has such a column.
     extra : numpy.ndarray of int64, shape (num_spikes,), or None
     extra_of_injected : dict of int to int
-        Value of that column for the events of each donor label.
+        Value of that column for the events of each injected label.
     """
 
     samples: NDArray[np.int64]
@@ -103,7 +103,7 @@ def write_annotations(path: Path, real: RealSpikes, plan: InjectionPlan) -> None
         "cluster": np.concatenate([real.labels, _per_event(units, lambda unit: cast(int, unit.injected_label))]),
     }
     if real.extra_name is not None and real.extra is not None:
-        injected = _per_event(units, lambda unit: real.extra_of_injected[unit.donor_label])
+        injected = _per_event(units, lambda unit: real.extra_of_injected[cast(int, unit.injected_label)])
         columns[real.extra_name] = np.concatenate([real.extra, injected])
     order = np.argsort(columns["timestep"], kind="stable")
     _write_table(path, {name: values[order] for name, values in columns.items()})
@@ -164,7 +164,7 @@ def write_firings_true(path: Path, plan: InjectionPlan) -> None:
 
 
 def write_units(path: Path, plan: InjectionPlan) -> None:
-    """Write one row per donor unit, with what became of it."""
+    """Write one row per injected or refused unit, with what became of it."""
     _write_table(
         path,
         {
@@ -183,6 +183,8 @@ def write_units(path: Path, plan: InjectionPlan) -> None:
             "refused_events": [len(unit.refused.reasons) for unit in plan],
             "snr": np.array([unit.snr for unit in plan]),
             "rank": [unit.rank for unit in plan],
+            "unit_factor": np.array([unit.unit_factor for unit in plan]),
+            "removed_spikes": [unit.num_removed_spikes for unit in plan],
             "notes": ["; ".join(unit.notes) for unit in plan],
         },
     )

@@ -12,7 +12,7 @@ from hybridfactory.errors import OutputError
 from hybridfactory.events.alignment import NUM_PHASES
 from hybridfactory.events.model import EventModel
 from hybridfactory.injection.script_check import fault_of_script
-from hybridfactory.plan.plan import InjectionPlan
+from hybridfactory.plan.plan import InjectionPlan, PlannedUnit, Removal
 from hybridfactory.probes.npz_file import NpzDamageError, read_npz
 
 __all__ = ["InjectionScript", "load_script", "save_script", "write_script"]
@@ -37,7 +37,7 @@ class InjectionScript:
         Event e's start at ``weight_starts[e]``; there are ``num_waveforms[units[e]]`` of them.
     weight_starts : numpy.ndarray of int64, shape (num_events,)
     labels : numpy.ndarray of int64, shape (num_units,)
-        Injected labels, ascending.
+        Injected labels, ascending; before them those of donors that are taken out, as ``-1 - label``.
     num_waveforms, num_columns : numpy.ndarray of int64, shape (num_units,)
         Sizes of each unit's bank.
     bank : numpy.ndarray of float32, flat
@@ -87,13 +87,34 @@ class InjectionScript:
 
     def part(self, first: int, last: int) -> "InjectionScript":
         """Return the script of the events [first, last) alone."""
-        which = slice(first, last)
+        return self._of_events(slice(first, last))
+
+    def _of_events(self, which: slice | NDArray[np.bool_]) -> "InjectionScript":
         return replace(
             self,
             samples=self.samples[which],
             units=self.units[which],
             phases=self.phases[which],
             weight_starts=self.weight_starts[which],
+        )
+
+    @property
+    def injected(self) -> "InjectionScript":
+        """The script of the injected events alone, without the spikes that are taken out: that of the truth."""
+        count = int(np.count_nonzero(self.labels < 0))
+        if count == 0:
+            return self
+        kept, place, row = self.units >= count, int(self.bank_starts[count]), int(self.row_starts[count])
+        return replace(
+            self._of_events(kept),
+            units=self.units[kept] - np.int32(count),
+            labels=self.labels[count:],
+            num_waveforms=self.num_waveforms[count:],
+            num_columns=self.num_columns[count:],
+            bank=self.bank[place:],
+            bank_starts=self.bank_starts[count:] - place,
+            rows=self.rows[row:],
+            row_starts=self.row_starts[count:] - row,
         )
 
     def spans(self, max_samples: int) -> NDArray[np.int64]:
@@ -115,37 +136,65 @@ class InjectionScript:
         return np.stack([first, np.minimum(first + max_samples, np.repeat(stops, counts))], axis=1)
 
 
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Events of one unit: what they add, where and when."""
+
+    label: int
+    rows: NDArray[np.int64]
+    bank: NDArray[np.float32]
+    samples: NDArray[np.int64]
+    phases: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+
 def write_script(plan: InjectionPlan, models: Mapping[int, EventModel]) -> InjectionScript:
     """Turn a plan and the event models it refers to into the arrays that rendering works from."""
-    units = sorted(plan.injected_units, key=lambda unit: cast(int, unit.injected_label))
-    banks, weights, phases = [], [], []
-    for unit in units:
-        model = models[unit.donor_label]
-        banks.append(model.waveform_bank(unit.footprint))
-        factors = unit.amplitude_factors[:, None]
-        shares = model.coefficients[unit.donor_events]
-        weights.append(np.concatenate([factors, factors * shares], axis=1))
-        phases.append(model.phases[unit.donor_events] + NUM_PHASES // 2)
-    counts = [unit.num_events for unit in units]
-    num_waveforms = np.array([bank.shape[1] for bank in banks], dtype=np.int64)
-    owners = np.repeat(np.arange(len(units)), counts)
-    samples = np.concatenate([unit.samples + unit.window_shift for unit in units])
+    parts = [_taken_out(removal, models[removal.donor_label]) for removal in plan.removals]
+    parts += [_injected(unit, models[unit.donor_label]) for unit in plan.injected_units]
+    parts.sort(key=lambda part: part.label)
+    num_waveforms = np.array([part.bank.shape[1] for part in parts], dtype=np.int64)
+    owners = np.repeat(np.arange(len(parts)), [part.samples.size for part in parts])
+    samples = np.concatenate([part.samples for part in parts])
     order = np.lexsort((owners, samples))
     lengths = num_waveforms[owners]
     return InjectionScript(
         samples=samples[order],
         units=owners[order].astype(np.int32),
-        phases=np.concatenate(phases)[order].astype(np.int8),
-        weights=np.concatenate([weight.ravel() for weight in weights]),
+        phases=np.concatenate([part.phases for part in parts])[order].astype(np.int8),
+        weights=np.concatenate([part.weights.ravel() for part in parts]),
         weight_starts=(np.cumsum(lengths) - lengths)[order],
-        labels=np.array([unit.injected_label for unit in units], dtype=np.int64),
+        labels=np.array([part.label for part in parts], dtype=np.int64),
         num_waveforms=num_waveforms,
-        num_columns=np.array([unit.rows.size for unit in units], dtype=np.int64),
-        bank=np.concatenate([bank.ravel() for bank in banks]),
-        bank_starts=_starts([bank.size for bank in banks]),
-        rows=np.concatenate([unit.rows for unit in units]),
-        row_starts=_starts([unit.rows.size for unit in units]),
+        num_columns=np.array([part.rows.size for part in parts], dtype=np.int64),
+        bank=np.concatenate([part.bank.ravel() for part in parts]),
+        bank_starts=_starts([part.bank.size for part in parts]),
+        rows=np.concatenate([part.rows for part in parts]),
+        row_starts=_starts([part.rows.size for part in parts]),
         window=np.array([plan.samples_before, plan.samples_after], dtype=np.int64),
+    )
+
+
+def _injected(unit: PlannedUnit, model: EventModel) -> _Part:
+    factors = unit.amplitude_factors[:, None]
+    return _Part(
+        label=cast(int, unit.injected_label),
+        rows=unit.rows,
+        bank=model.waveform_bank(unit.footprint),
+        samples=unit.samples + unit.window_shift,
+        phases=model.phases[unit.donor_events] + NUM_PHASES // 2,
+        weights=np.concatenate([factors, factors * model.coefficients[unit.donor_events]], axis=1),
+    )
+
+
+def _taken_out(removal: Removal, model: EventModel) -> _Part:
+    return _Part(
+        label=-1 - removal.donor_label,
+        rows=removal.rows,
+        bank=model.waveform_bank(np.arange(removal.rows.size)),
+        samples=removal.samples,
+        phases=model.phases[removal.spikes] + NUM_PHASES // 2,
+        weights=-np.insert(model.coefficients[removal.shares], 0, 1, axis=1),
     )
 
 

@@ -152,6 +152,30 @@ class Parameters:
     amplitude_scale_max: float = _parameter(
         rules.number("a number > 0"), "Largest factor that an event is multiplied by.", default=1.0
     )
+    target_snr: float | tuple[float, float] | None = _parameter(
+        rules.or_none(rules.number_or_range("a number > 0, or a range (smallest, largest)")),
+        "Peak of each injected unit's mean over the background's standard deviation on its new main row; of a range, "
+        "each unit's own is drawn. Default: as large as the donor.",
+        default=None,
+    )
+    target_amplitude_uV: float | tuple[float, float] | None = _parameter(
+        rules.or_none(rules.number_or_range("a number of µV > 0, or a range (smallest, largest)")),
+        "Peak of each injected unit's mean on its new main row; of a range, each unit's own is drawn. Needs a .meta "
+        "file. Default: as large as the donor.",
+        default=None,
+        unit="µV",
+    )
+    units_per_donor: int = _parameter(
+        rules.integer("a whole number of units from 1 to 1000", 1, 1000),
+        "Injected units made from each donor, each at a place and at times of its own.",
+        default=1,
+    )
+    remove_original: bool = _parameter(
+        rules.flag(),
+        "True: the donors' spikes are taken out of the hybrid at their old place. False: they stay.",
+        default=False,
+        choices=(True, False),
+    )
     samples_before: int = _parameter(
         rules.integer(_SAMPLES, minimum=1),
         "Length of an event before its spike time.",
@@ -237,11 +261,8 @@ class Parameters:
         self._check_labels()
         self._check_rates()
         self._check_rows()
-        if self.amplitude_scale_min > self.amplitude_scale_max:
-            raise ParameterError(
-                f"amplitude_scale_min ({self.amplitude_scale_min:g}) must not be above amplitude_scale_max "
-                f"({self.amplitude_scale_max:g})"
-            )
+        self._check_amplitudes()
+        self._check_units_per_donor()
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, object], *, source: str, folder: Path | None) -> "Parameters":
@@ -318,6 +339,29 @@ class Parameters:
                     f"synthetic_rate holds {rate:g} Hz, which refractory_ms = {self.refractory_ms:g} does "
                     f"not allow: give rates below {1000 / self.refractory_ms:g} Hz"
                 )
+
+    def _check_amplitudes(self) -> None:
+        if self.amplitude_scale_min > self.amplitude_scale_max:
+            raise ParameterError(
+                f"amplitude_scale_min ({self.amplitude_scale_min:g}) must not be above amplitude_scale_max "
+                f"({self.amplitude_scale_max:g})"
+            )
+        if self.target_snr is not None and self.target_amplitude_uV is not None:
+            raise ParameterError("target_snr and target_amplitude_uV both say how large units are: give one")
+
+    def _check_units_per_donor(self) -> None:
+        if self.units_per_donor == 1:
+            return
+        if self.channel_shift is not None:
+            raise ParameterError(
+                f"channel_shift = {self.channel_shift} names one place, but units_per_donor is "
+                f"{self.units_per_donor}: leave one of them out"
+            )
+        if self.time_jitter == 0 and not self.synthetic_rate:
+            raise ParameterError(
+                f"with time_jitter = 0, the {self.units_per_donor} units of a donor (units_per_donor) would fire at "
+                "the same samples: give a time_jitter, or a synthetic_rate"
+            )
 
     def _check_rows(self) -> None:
         if self.probe is None or self.raw_source_rows is None:

@@ -26,6 +26,7 @@ __all__ = [
     "integer",
     "integers",
     "number",
+    "number_or_range",
     "one_or_many",
     "options",
     "or_none",
@@ -101,6 +102,21 @@ def number(expects: str, *, zero: bool = False) -> Rule:
             raise TypeError
         result = float(value)
         if not math.isfinite(result) or result < 0 or (result == 0 and not zero):
+            raise ValueError
+        return result
+
+    return Rule(expects, read)
+
+
+def number_or_range(expects: str) -> Rule:
+    """Accept a finite number above 0, kept as it is, or two in ascending order, kept as a tuple."""
+    each = number("")
+
+    def read(value: Any) -> Any:
+        if not _is_list(value):
+            return each.read(value)
+        result = _read_each(value, each)
+        if len(result) != 2 or result[0] > result[1]:
             raise ValueError
         return result
 

@@ -253,10 +253,12 @@ def _how_to_write(settled: Parameters, source: Source, sorting: Sorting) -> str:
 def _expected_share(settled: Parameters, source: Source, sorting: Sorting) -> float:
     """Share of the recording that events will touch, as far as it is known before anything is learned."""
     recording = source.recording
+    num_spikes = float(np.isin(sorting.spike_labels, settled.ground_truth_units).sum())
+    num_events = num_spikes
     if settled.synthetic_rate:
         num_events = sum(settled.synthetic_rate) * recording.num_samples / settled.sample_rate
-    else:
-        num_events = float(np.isin(sorting.spike_labels, settled.ground_truth_units).sum())
+    num_events *= settled.units_per_donor
+    num_events += num_spikes if settled.remove_original else 0
     return touched_share(num_events, settled.samples_before + 1 + settled.samples_after, recording.num_samples)
 
 

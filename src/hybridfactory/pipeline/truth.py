@@ -59,10 +59,10 @@ def _real_spikes(sorting: Sorting, plan: InjectionPlan, probe: Probe) -> RealSpi
         name, extra = "template", sorting.spike_templates
         for unit in plan.injected_units:
             values, counts = np.unique(extra[sorting.spike_labels == unit.donor_label], return_counts=True)
-            of_injected[unit.donor_label] = int(values[counts.argmax()])
+            of_injected[cast(int, unit.injected_label)] = int(values[counts.argmax()])
     elif sorting.spike_channel_index is not None:
         name, extra = "channel_index", sorting.spike_channel_index
         channels = {int(row): channel for channel, row in enumerate(probe.channel_map)}
         for unit in plan.injected_units:
-            of_injected[unit.donor_label] = channels[cast(int, unit.center_row)]
+            of_injected[cast(int, unit.injected_label)] = channels[cast(int, unit.center_row)]
     return RealSpikes(sorting.spike_times, sorting.spike_labels, name, extra, of_injected)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +12,11 @@ from hybridfactory.errors import PlacementError
 from hybridfactory.events.alignment import NUM_PHASES
 from hybridfactory.events.learn import RefusedUnit
 from hybridfactory.events.model import EventModel
-from hybridfactory.plan.amplitudes import draw_amplitude_factors
-from hybridfactory.plan.placement import Move, ProbeSites, choose_move, requested_move, valid_moves
+from hybridfactory.plan.amplitudes import AmplitudeTarget, draw_amplitude_factors
+from hybridfactory.plan.placement import Move, ProbeSites, requested_move
+from hybridfactory.plan.places import find_places
 from hybridfactory.plan.plan import InjectionPlan, PlannedUnit, RefusedEvents
+from hybridfactory.plan.removal import notes_on_removal, plan_removal
 from hybridfactory.plan.spike_times import (
     NO_WAVEFORM,
     EventTimes,
@@ -24,8 +28,7 @@ from hybridfactory.plan.spike_times import (
 
 __all__ = ["PlanSettings", "make_plan", "place_events"]
 
-PLACEMENT, TIMES, AMPLITUDES = 1, 2, 3
-CLEARLY_SEEN_SHARE_OF_PEAK = 0.1
+PLACEMENT, TIMES, AMPLITUDES, TARGET = 1, 2, 3, 4
 MIN_USEFUL_SNR = 3.0
 
 
@@ -34,7 +37,8 @@ class PlanSettings:
     """What the user asked for; see the parameters of the same names.
 
     `synthetic_rates_hz` maps donor labels to rates; empty: the donors' own times. Nothing that is drawn depends
-    on `label_base`, the label that the sorting's first unit has.
+    on `label_base`, the label that the sorting's first unit has. `target` is None where units are to be as large as
+    their donors.
     """
 
     channel_shift: int | None
@@ -45,11 +49,19 @@ class PlanSettings:
     seed: int
     max_label: int
     label_base: int = 1
+    target: AmplitudeTarget | None = None
+    units_per_donor: int = 1
+    remove_original: bool = False
 
-    def random(self, label: int, purpose: int) -> np.random.Generator:
-        """Random numbers of one donor for one purpose."""
+    def random(self, label: int, purpose: int, place: int = 0) -> np.random.Generator:
+        """Random numbers for one purpose of the unit that one donor has at its first, second, … place, from 0."""
         # Seeds must not be negative; a label below the base wraps round to a number that no other label has.
-        return np.random.default_rng([self.seed, (label - self.label_base) % 2**64, purpose])
+        seeds = [self.seed, (label - self.label_base) % 2**64, purpose]
+        return np.random.default_rng([*seeds, place] if place else seeds)
+
+    def injected_label(self, label: int, place: int) -> int:
+        """Label of that unit: as often as it is counted, the offset goes on top of the donor's."""
+        return label + (place + 1) * self.label_offset
 
     @property
     def label_offset(self) -> int:
@@ -82,60 +94,105 @@ def make_plan(
     Returns
     -------
     InjectionPlan
-        Units in ascending order of label. What is planned for one does not depend on the others.
+        Units in ascending order of the donor's label. What is planned for one donor does not depend on the others.
     """
     units: list[PlannedUnit] = []
+    removals = []
     for label in sorted(models):
         model = models[label]
         if isinstance(model, RefusedUnit):
             units.append(_refused(label, model.reason, spike_counts[label], None))
             continue
-        try:
-            move = _find_move(model, sites, crowd_rows, settings)
-        except PlacementError as error:
-            units.append(_refused(label, str(error), spike_counts[label], model))
-            continue
-        units.append(_planned(model, move, spike_counts[label], sites, rules, settings))
-    return InjectionPlan(tuple(units), rules.samples_before, rules.samples_after)
+        mine = _units_of(model, spike_counts[label], sites, crowd_rows, rules, settings)
+        if settings.remove_original and any(unit.is_injected for unit in mine):
+            removal = plan_removal(model, rules)
+            removals.append(removal)
+            mine = [replace(unit, num_removed_spikes=removal.spikes.size) for unit in mine]
+            first = next(index for index, unit in enumerate(mine) if unit.is_injected)
+            notes = notes_on_removal(removal, spike_counts[label])
+            mine[first] = replace(mine[first], notes=(*mine[first].notes, *notes))
+        units += mine
+    return InjectionPlan(tuple(units), rules.samples_before, rules.samples_after, tuple(removals))
 
 
-def _find_move(model: EventModel, sites: ProbeSites, crowd_rows: NDArray[np.int64], settings: PlanSettings) -> Move:
-    if settings.channel_shift is not None:
-        return requested_move(sites, model.rows, model.mean, settings.channel_shift)
-    moves = valid_moves(sites, model.rows, model.mean)
-    if not moves:
-        raise PlacementError(
-            "no translation, rotation or reflection maps this unit's sites on other connected sites of the same "
-            "geometry"
+def _units_of(
+    model: EventModel,
+    num_donor_spikes: int,
+    sites: ProbeSites,
+    crowd_rows: NDArray[np.int64],
+    rules: TimingRules,
+    settings: PlanSettings,
+) -> list[PlannedUnit]:
+    """All units that one donor makes, and a line for those that find no place."""
+    asked = settings.units_per_donor
+    try:
+        if settings.channel_shift is not None:
+            moves = [requested_move(sites, model.rows, model.mean, settings.channel_shift)]
+        else:
+            random = partial(settings.random, model.label, PLACEMENT)
+            moves = find_places(model, sites, crowd_rows, asked, random)
+    except PlacementError as error:
+        return [_refused(model.label, str(error), num_donor_spikes, model)]
+    units = [
+        _planned(model, move, place, num_donor_spikes, sites, rules, settings) for place, move in enumerate(moves)
+    ]
+    if len(moves) < asked:
+        which = f"unit {asked}" if len(moves) == asked - 1 else f"units {len(moves) + 1} to {asked}"
+        reason = (
+            f"no place is left for {which} of this donor (units_per_donor = {asked}): its sites fit on "
+            f"{len(moves)} other place{'s' * (len(moves) != 1)}"
         )
-    height = np.abs(model.mean).max(axis=0)
-    clearly_seen = model.rows[height >= CLEARLY_SEEN_SHARE_OF_PEAK * height.max()]
-    return choose_move(moves, sites, clearly_seen, crowd_rows, settings.random(model.label, PLACEMENT))
+        units.append(_refused(model.label, reason, num_donor_spikes, model))
+    return units
 
 
 def _planned(
     model: EventModel,
     move: Move,
+    place: int,
     num_donor_spikes: int,
     sites: ProbeSites,
     rules: TimingRules,
     settings: PlanSettings,
 ) -> PlannedUnit:
-    times = _event_times(model, rules, settings)
+    times = _event_times(model, rules, settings, settings.random(model.label, TIMES, place))
     if times.samples.size == 0:
         return _refused(model.label, "no event fits into the recording", num_donor_spikes, model)
     factors = draw_amplitude_factors(
         times.samples.size,
         settings.amplitude_scale_min,
         settings.amplitude_scale_max,
-        settings.random(model.label, AMPLITUDES),
+        settings.random(model.label, AMPLITUDES, place),
     )
-    planned = place_events(
-        model, move, times, factors, sites, model.label + settings.label_offset, num_donor_spikes=num_donor_spikes
-    )
+    label = settings.injected_label(model.label, place)
+    planned = place_events(model, move, times, factors, sites, label, num_donor_spikes=num_donor_spikes)
     if planned is None:
         return _refused(model.label, "its events are zero or not finite", num_donor_spikes, model)
-    return replace(planned, notes=(*model.notes, *_notes_on(model, move, settings)))
+    snr, notes = model.snr, list(model.notes)
+    if settings.target is not None:
+        value = settings.target.draw(settings.random(model.label, TARGET, place))
+        scaled = _scaled(planned, model, value, settings)
+        if isinstance(scaled, str):
+            return _refused(model.label, scaled, num_donor_spikes, model)
+        planned = scaled
+        snr = value if settings.target.name == "target_snr" else model.snr * planned.unit_factor
+        notes += filter(None, [settings.target.note(value, planned.unit_factor)])
+    return replace(planned, notes=(*notes, *_notes_on(snr, move, settings)))
+
+
+def _scaled(unit: PlannedUnit, model: EventModel, value: float, settings: PlanSettings) -> PlannedUnit | str:
+    """Scale a planned unit to its target, or say why it cannot be."""
+    target, row = cast(AmplitudeTarget, settings.target), cast(int, unit.center_row)
+    alike = np.ones(unit.num_events, dtype=np.float32)
+    mean = _mean_of_events(model, unit.footprint, unit.donor_events, alike)
+    peak = float(np.abs(mean[:, int(np.flatnonzero(unit.rows == row)[0])]).max())
+    scales = (settings.amplitude_scale_min, settings.amplitude_scale_max)
+    reason = target.refusal(value, peak, row, scales)
+    if reason:
+        return reason
+    factor = target.unit_factor(value, peak, row)
+    factors = (unit.amplitude_factors.astype(np.float64) * factor).astype(np.float32)
+    return replace(unit, amplitude_factors=factors, unit_factor=factor)
 
 
 def place_events(
@@ -198,9 +255,10 @@ def place_events(
     )
 
 
-def _event_times(model: EventModel, rules: TimingRules, settings: PlanSettings) -> EventTimes:
+def _event_times(
+    model: EventModel, rules: TimingRules, settings: PlanSettings, random: np.random.Generator
+) -> EventTimes:
     """When the unit fires (centres of windows), and the clean donor spikes that its events look like."""
-    random = settings.random(model.label, TIMES)
     rate = settings.synthetic_rates_hz.get(model.label)
     guard = rules.donor_distance
     clean = np.flatnonzero(model.is_clean)
@@ -241,10 +299,10 @@ def _mean_of_events(
     return np.asarray(np.tensordot(weights / donors.size, bank.astype(np.float64), axes=2))
 
 
-def _notes_on(model: EventModel, move: Move, settings: PlanSettings) -> Sequence[str]:
+def _notes_on(snr: float, move: Move, settings: PlanSettings) -> Sequence[str]:
     notes = []
-    if not model.snr >= MIN_USEFUL_SNR:
-        notes.append(f"SNR {model.snr:.1f}: a sorter will hardly find it")
+    if not snr >= MIN_USEFUL_SNR:
+        notes.append(f"SNR {snr:.1f}: a sorter will hardly find it")
     if settings.channel_shift is not None and settings.channel_shift != move.channel_shift:
         direction = "downwards" if move.channel_shift < 0 else "upwards"
         notes.append(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hybridfactory.errors import PlacementError
 from hybridfactory.plan.site_lookup import SiteLookup, build_lookup, ranks_among_twins
 
-__all__ = ["Move", "ProbeSites", "choose_move", "requested_move", "valid_moves"]
+__all__ = ["TOLERANCE_UM", "Move", "ProbeSites", "choose_move", "requested_move", "valid_moves"]
 
 MIN_ENERGY_SHARE = 0.95
 TOLERANCE_UM = 0.5
@@ -219,6 +219,7 @@ def choose_move(
     footprint_rows: NDArray[np.int64],
     crowd_rows: NDArray[np.int64],
     random: np.random.Generator,
+    taken_rows: NDArray[np.int64] | None = None,
 ) -> Move:
     """Draw one of the valid moves: complete ones, away from the donor, where few units live.
 
@@ -232,7 +233,12 @@ def choose_move(
     crowd_rows : numpy.ndarray of int64
         Main row of every unit of the sorting, as far as known; rows that are not in the probe don't count.
     random : numpy.random.Generator
+    taken_rows : numpy.ndarray of int64, optional
+        Raw rows where other units made from this donor, and itself, are clearly seen, from the second unit on; above
+        all, the centre keeps off these if it can.
     """
+    taken = set() if taken_rows is None else set(taken_rows.tolist())
+    moves = [move for move in moves if int(sites.rows[move.center]) not in taken] or moves
     fewest_blind = min(move.num_blind_sites for move in moves)
     seen_there = set(footprint_rows.tolist())
     for keep in (

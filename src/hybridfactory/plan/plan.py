@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["InjectionPlan", "PlannedUnit", "RefusedEvents"]
+__all__ = ["InjectionPlan", "PlannedUnit", "RefusedEvents", "Removal"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class RefusedEvents:
 
 @dataclass(frozen=True, eq=False)
 class PlannedUnit:
-    """One donor unit, and what is to become of it.
+    """One unit made from a donor, and what is to become of it.
 
     Parameters
     ----------
@@ -68,6 +68,10 @@ class PlannedUnit:
     refused : RefusedEvents
     window_shift : int
         Samples from an event's trough to its window's centre.
+    unit_factor : float
+        What all of `amplitude_factors` were multiplied by so that the unit is as large as was asked for.
+    num_removed_spikes : int
+        Spikes of the donor that are taken out at its old place.
     """
 
     donor_label: int
@@ -90,6 +94,8 @@ class PlannedUnit:
     amplitude_factors: NDArray[np.float32]
     refused: RefusedEvents
     window_shift: int = 0
+    unit_factor: float = 1.0
+    num_removed_spikes: int = 0
 
     @property
     def is_injected(self) -> bool:
@@ -103,19 +109,49 @@ class PlannedUnit:
 
 
 @dataclass(frozen=True, eq=False)
+class Removal:
+    """Spikes of one donor that are taken out of the hybrid. No part of the truth.
+
+    Parameters
+    ----------
+    donor_label : int
+    rows : numpy.ndarray of int64, shape (num_rows,)
+        Raw rows of the donor's event model.
+    samples : numpy.ndarray of int64, shape (num_spikes,)
+        Timeline sample of the centre of each spike's window, ascending.
+    spikes : numpy.ndarray of int64, shape (num_spikes,)
+        Index of each (into the event model's spikes): its phase is subtracted.
+    shares : numpy.ndarray of int64, shape (num_spikes,)
+        Index of the spike whose shares of the components are.
+    num_fitting : int
+        Spikes whose window lies in one file, those among them that the sorter found twice.
+    """
+
+    donor_label: int
+    rows: NDArray[np.int64]
+    samples: NDArray[np.int64]
+    spikes: NDArray[np.int64]
+    shares: NDArray[np.int64]
+    num_fitting: int
+
+
+@dataclass(frozen=True, eq=False)
 class InjectionPlan:
-    """All units of a run, in ascending order of donor label.
+    """All units of a run, in ascending order of donor label, those of one donor in order of their own.
 
     Parameters
     ----------
     units : tuple of PlannedUnit
     samples_before, samples_after : int
         Samples of an event's window before and after its centre.
+    removals : tuple of Removal
+        In ascending order of donor label.
     """
 
     units: tuple[PlannedUnit, ...]
     samples_before: int
     samples_after: int
+    removals: tuple[Removal, ...] = ()
 
     @property
     def injected_units(self) -> tuple[PlannedUnit, ...]:

@@ -26,11 +26,13 @@ __all__ = [
     "SpikeGLXMeta",
     "get_start_times",
     "meta_path_of",
+    "read_gains_uV",
     "read_meta",
     "read_probe_from_meta",
     "write_hybrid_meta",
 ]
 
+_RESTORE = "restore the meta file as SpikeGLX wrote it"
 _GIVE_PROBE = "give the probe in the parameter file"
 _LARGEST_ENTRY = 10**9  # neither channels nor coordinates in µm come near
 
@@ -119,6 +121,32 @@ def read_probe_from_meta(meta_path: str | PathLike[str]) -> Probe:
         )
     except ProbeError as error:
         raise RecordingError(f"{meta_path}: {error}") from error
+
+
+def read_gains_uV(meta_path: str | PathLike[str]) -> NDArray[np.float64]:
+    """Read µV per count of every row of a SpikeGLX recording.
+
+    Parameters
+    ----------
+    meta_path : path-like
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (num_rows,)
+
+    Raises
+    ------
+    RecordingError
+        If the .meta file does not tell.
+    """
+    from neo.rawio.spikeglxrawio import extract_stream_info, read_meta_file  # noqa: PLC0415
+
+    try:
+        stated = extract_stream_info(meta_path, read_meta_file(meta_path))["channel_gains"]
+        return np.asarray(stated, dtype=np.float64)
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise RecordingError(f"{meta_path} does not tell µV per count ({reason}): {_RESTORE}") from error
 
 
 def _read_first_sample(path: Path) -> int:

@@ -150,7 +150,7 @@ def _spikes_of_run(run: HybridRun) -> tuple[list[_Spikes], list[_Spikes]]:
     table = read_annotations(run.manifest.paths.annotations)
     stated = {int(str(label)): times.to_numpy() for label, times in table.groupby("cluster")["timestep"]}
     events = {int(str(label)): part for label, part in run.artificial_units.groupby("new_unit")}
-    units = run.units[run.units["status"] == "injected"].sort_values("true_unit")
+    units = run.units[run.units["status"] == "injected"].sort_values(["true_unit", "new_unit"])
     donors, injected = [], []
     for unit in units.to_dict("records"):
         mine = events[int(unit["new_unit"])]

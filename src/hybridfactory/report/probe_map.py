@@ -28,7 +28,7 @@ def probe_table(run: HybridRun) -> pd.DataFrame:
         for sites), ``channel``, ``x_um``, ``y_um``.
     """
     rows, positions = run.probe.connected_rows, run.probe.connected_positions
-    units = run.units[run.units["status"] == "injected"].sort_values("true_unit")
+    units = run.units[run.units["status"] == "injected"].sort_values(["true_unit", "new_unit"])
     places = {int(row): position for row, position in zip(rows, positions, strict=True)}
 
     def part(kind: str, labels: list[Any], donors: list[Any], channels: NDArray[np.int64]) -> pd.DataFrame:
@@ -75,7 +75,7 @@ def probe_figure(table: pd.DataFrame) -> Figure:
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, handletextpad=0.2)
     if len(donors) <= MAX_LABELS:
         spacing = LABEL_HEIGHT_IN / (height - 1.0) * span
-        _label(axes, donors, "left", DONOR, spacing)
+        _label(axes, donors.drop_duplicates("unit"), "left", DONOR, spacing)
         _label(axes, injected, "right", INJECTED, spacing)
     return figure
 

@@ -92,4 +92,7 @@ def open_source_and_hybrid(manifest: Manifest) -> tuple[FlatRecording, FlatRecor
             "the source back"
         )
     hybrid = manifest.recording_in(manifest.target_paths)
-    return hybrid, hybrid, f"The source file {missing[0].name} is gone: donor spikes were read from the hybrid."
+    note = f"The source file {missing[0].name} is gone: donor spikes were read from the hybrid"
+    if manifest.content.get("parameters", {}).get("remove_original"):
+        note += ", which the run has taken them out of"
+    return hybrid, hybrid, f"{note}."

@@ -58,7 +58,7 @@ def write_run_report(
     """
     content = run.manifest.content
     scores = read_scores(content.get("realism"))
-    injected = run.units[run.units["status"] == "injected"].sort_values("true_unit").to_dict("records")
+    injected = run.units[run.units["status"] == "injected"].sort_values(["true_unit", "new_unit"]).to_dict("records")
     with drawing():
         what = "Map of the probe: where donors are, and where they were injected"
         probe = inline_svg(probe_figure(probe_table(run)), "probe", what)
@@ -134,7 +134,8 @@ def _notes(content: Mapping[str, Any], scores: Mapping[int, RealismScore]) -> li
         notes += [f"Unit {label}: {note}" for note in unit.get("notes", ())]
         if label in scores and scores[label].remark:
             notes.append(f"Unit {label}, realism: {scores[label].remark}")
-    return notes
+    # Units made from one donor share what is said of it.
+    return list(dict.fromkeys(notes))
 
 
 def _cards(
@@ -169,6 +170,10 @@ def _card(
         f"row {unit.donor.row} → {unit.injected.row}",
         f"SNR {number(record['snr'], 1)}",
     ]
+    if record["unit_factor"] != 1:
+        facts.append(f"scaled by {number(record['unit_factor'], 2)}")
+    if record["removed_spikes"]:
+        facts.append(f"{int(record['removed_spikes']):,} spikes of the donor taken out")
     notes = record["notes"].split("; ") if isinstance(record["notes"], str) else []
     if score is not None and score.auc is not None:
         facts.append(f"realism AUC {number(score.auc, 2)}")

@@ -14,7 +14,7 @@ from hybridfactory.ground_truth.run import HybridRun, load
 from hybridfactory.recording.flat import FlatRecording
 from hybridfactory.sorting import FoundSorting
 from hybridfactory.validation.foreign_truth import read_firings
-from hybridfactory.validation.natives import OriginalSorting, read_natives
+from hybridfactory.validation.natives import OriginalSorting, read_natives, removed_donors
 from hybridfactory.validation.run_truth import hybrid_recording, read_run_truth
 from hybridfactory.validation.truth import Natives, Truth, no_natives
 
@@ -111,8 +111,8 @@ def open_hybrid(
     notes = [*original.notes]
     if recording is None:
         notes.append("the hybrid files are gone or were changed: nothing was measured in them")
-    donors = truth.donor_places
-    if donors is not None and np.any(np.abs(donors - truth.spikes.places) <= 1):
+    donors, stays = truth.donor_places, ~np.isin(truth.donor_labels, removed_donors(source))
+    if donors is not None and np.any((np.abs(donors - truth.spikes.places) <= 1) & stays[truth.spikes.units]):
         notes.append(
             "some events coincide with the donor spikes that they were copied from (time_jitter = 0): by time alone, "
             "a sorter's donor unit looks like the injected one"

@@ -1,4 +1,4 @@
-"""The native units: what the original sorting found in the recording before anything was injected."""
+"""The native units: what the original sorting found in the recording, and the run has left in it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from hybridfactory.validation.spikes import sorted_spikes
 from hybridfactory.validation.timeline import Timeline
 from hybridfactory.validation.truth import Natives, no_natives
 
-__all__ = ["OriginalSorting", "read_natives"]
+__all__ = ["OriginalSorting", "read_natives", "removed_donors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +56,9 @@ def read_natives(run: HybridRun, timeline: Timeline) -> OriginalSorting:
         return _from_annotations(run, timeline, folder, label_base, error)
     natives = _placed(run, timeline, sorting.spike_times, sorting.spike_labels, label_base, sorting.unit_main_rows)
     unplaced = int(np.isnan(natives.positions_um[:, 0]).sum())
-    notes: tuple[str, ...] = ()
+    notes = _note_on_removed(run)
     if unplaced:
-        notes = (
+        notes += (
             f"the original sorting does not tell where {unplaced} of its {natives.labels.size} units lie: they count "
             "as far from every injected event",
         )
@@ -77,7 +77,19 @@ def _from_annotations(
         return OriginalSorting(no_natives(), None, folder, (f"{reason}: native units are not known",))
     times, labels = (real[name].to_numpy(dtype=np.int64) for name in ("timestep", "cluster"))
     note = f"{reason}: native spikes are taken from {path.name}, which does not tell where the units lie"
-    return OriginalSorting(_placed(run, timeline, times, labels, label_base, {}), None, folder, (note,))
+    natives = _placed(run, timeline, times, labels, label_base, {})
+    return OriginalSorting(natives, None, folder, (note, *_note_on_removed(run)))
+
+
+def removed_donors(run: HybridRun) -> NDArray[np.int64]:
+    """Labels of the donors that the run took out of the hybrid."""
+    units = run.units
+    return units.loc[units["removed_spikes"] > 0, "true_unit"].unique().astype(np.int64)
+
+
+def _note_on_removed(run: HybridRun) -> tuple[str, ...]:
+    labels = ", ".join(map(str, removed_donors(run)))
+    return (f"donors whose spikes the run took out do not count as native units: {labels}",) if labels else ()
 
 
 def _placed(
@@ -88,7 +100,7 @@ def _placed(
     label_base: int,
     main_rows: Mapping[int, int],
 ) -> Natives:
-    kept = spike_labels >= label_base
+    kept = (spike_labels >= label_base) & ~np.isin(spike_labels, removed_donors(run))
     labels, units = np.unique(spike_labels[kept], return_inverse=True)
     places = timeline.place(times[kept], timeline.starts, 0)
     rows = np.array([main_rows.get(int(label), -1) for label in labels], dtype=np.int64)

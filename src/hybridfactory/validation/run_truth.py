@@ -58,7 +58,7 @@ def read_run_truth(run: HybridRun, recording: FlatRecording | None, gains: NDArr
     labels = units["new_unit"].to_numpy(dtype=np.int64)
     center_rows = units["center_channel"].to_numpy(dtype=np.int64)
     places = timeline.place(events["timestep"].to_numpy(dtype=np.int64), starts, 0)
-    script = load_script(run.manifest.paths.script)
+    script = load_script(run.manifest.paths.script).injected
     if np.any(places < 0) or script.samples.size != places.size or not np.array_equal(script.labels, labels):
         raise OutputError(
             f"{run.output_directory}: its tables do not fit together: run 'hybridfactory generate' again"

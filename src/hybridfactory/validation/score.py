@@ -124,7 +124,7 @@ def _waveforms(
     if hybrid.run is None:
         return *empty_template_tables(), ()
     truth, probe = hybrid.truth, hybrid.run.probe
-    script = load_script(hybrid.run.manifest.paths.script)
+    script = load_script(hybrid.run.manifest.paths.script).injected
     rows = probe.connected_rows
     rendered = rendered_means(script, truth, rows)
     pair = _stored_pair(hybrid, comparison, rendered, settings, notes)
@@ -186,23 +186,23 @@ def _stored_pair(
     found_templates = _unit_templates(
         on_probe(tested, probe), spikes.units, comparison.tested.spike_templates, found.unit_ids, spikes.num_units
     )
-    table = hybrid.run.units.set_index("true_unit")
-    donors = hybrid.truth.donor_labels
+    table = hybrid.run.units.set_index("new_unit")
+    # Several units may come from one donor.
+    donors, donor_of = np.unique(hybrid.truth.donor_labels, return_inverse=True)
     labels = original.sorting.spike_labels
     is_donor = np.isin(labels, donors)
     templates = original.sorting.spike_templates
     donor_templates = _unit_templates(
         on_probe(source, probe),
-        np.searchsorted(np.sort(donors), labels[is_donor]).astype(np.int32),
+        np.searchsorted(donors, labels[is_donor]).astype(np.int32),
         None if templates is None else templates[is_donor],
-        np.sort(donors) - original.sorting.label_base,
+        donors - original.sorting.label_base,
         donors.size,
     )
     moved = [
-        moved_template(
-            donor_templates[np.searchsorted(np.sort(donors), donor)], table.loc[donor], probe, rendered[index]
-        )
-        for index, donor in enumerate(donors)
+        moved_template(donor_templates[donor_of[index]], table.loc[label], probe, rendered[index])
+        * np.float32(table.loc[label, "unit_factor"])
+        for index, label in enumerate(hybrid.truth.labels)
     ]
     return TemplatePair(np.stack(moved), found_templates, "stored")
 
