@@ -131,6 +131,19 @@ def test_another_stream_of_the_same_folder_is_another_source(small_world: World,
     assert hybridfactory.verify(tmp_path / "hybrid").is_identical
 
 
+def test_donors_are_taken_out_and_sizes_are_in_microvolts(
+    small_world: World, sources: dict[str, Path], tmp_path: Path
+):
+    changes = {"remove_original": True, "units_per_donor": 2, "target_snr": 12.0, "ground_truth_units": [2, 3]}
+    flat = small_world.run(tmp_path / "flat", **changes)
+    other = hybridfactory.generate(told(small_world, sources["zarr"], tmp_path / "other", **changes))
+    assert other.recording_paths[0].read_bytes() == flat.recording_paths[0].read_bytes()
+    assert hybridfactory.verify(tmp_path / "other").is_identical
+    sized = told(small_world, sources["zarr"], tmp_path / "sized", target_amplitude_uV=50.0, ground_truth_units=[2])
+    plan = hybridfactory.generate(sized).plan
+    assert plan.num_events > 0
+
+
 def test_the_hfparams_file_repeats_the_run(small_world: World, sources: dict[str, Path], tmp_path: Path):
     options = {"stream_name": "Record Node 101#Rhythm-100.A"}
     given = told(small_world, sources["openephys"], tmp_path / "hybrid", raw_source_options=options)

@@ -15,15 +15,15 @@ import numpy as np
 from hybridfactory.errors import ParameterError
 from hybridfactory.parameters import rules
 from hybridfactory.parameters.automatic_units import AutomaticUnits, automatic_or
+from hybridfactory.parameters.contradictions import refuse_contradictions
 from hybridfactory.parameters.names import ALIASES, nearest_name
-from hybridfactory.parameters.paths import PATH_PARAMETERS, in_folder, new_windows_name
+from hybridfactory.parameters.paths import PATH_PARAMETERS, in_folder
 from hybridfactory.parameters.rules import Rule
 from hybridfactory.probes import Probe
 
 __all__ = ["Parameters", "default_samples_after", "parameter_names"]
 
 DEFAULT_SECONDS_AFTER = 3.5e-3
-MIN_RATE_HZ, MAX_RATE_HZ = 1.0, 1e7
 SAMPLES_AFTER_OF_2018 = 40
 TOLD_BY_FORMATS = {"data_type": rules.data_type(), "sample_rate": rules.number("a sampling rate in Hz (> 0)")}
 """What a flat file does not say of itself, and other formats do."""
@@ -248,21 +248,11 @@ class Parameters:
             object.__setattr__(self, "samples_after", default_samples_after(self.sample_rate))
         if self.output_directory is None:
             object.__setattr__(self, "output_directory", _folder_of(self.data_directory) / "hybrid_output")
-        else:
-            self._check_output_directory()
         # For units that are still to be chosen, one rate waits until their number is known.
         if isinstance(self.synthetic_rate, float) and not isinstance(self.ground_truth_units, AutomaticUnits):
             rates = (self.synthetic_rate,) * len(self.ground_truth_units)
             object.__setattr__(self, "synthetic_rate", rates)
-        if self.sample_rate is not None and not MIN_RATE_HZ <= self.sample_rate <= MAX_RATE_HZ:
-            raise ParameterError(
-                f"sample_rate is {self.sample_rate:g} Hz, too low or too high for spikes: give the samples per second"
-            )
-        self._check_labels()
-        self._check_rates()
-        self._check_rows()
-        self._check_amplitudes()
-        self._check_units_per_donor()
+        refuse_contradictions(self)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, object], *, source: str, folder: Path | None) -> "Parameters":
@@ -304,74 +294,6 @@ class Parameters:
             return cls(**given)
         except ParameterError as error:
             raise ParameterError(f"{source}: {error}") from error
-
-    def _check_output_directory(self) -> None:
-        name = new_windows_name(self.output_directory)
-        if name is not None:
-            raise ParameterError(
-                f"output_directory: {name} is a path of Windows, and would become a folder of that name here: give a "
-                "path of this system, with / between its parts"
-            )
-
-    def _check_labels(self) -> None:
-        if min(self.ground_truth_units, default=self.label_base) < self.label_base:
-            raise ParameterError(
-                "ground_truth_units holds the label 0, but labels start at label_base = 1: "
-                "for the ids that phy shows, set label_base = 0"
-            )
-
-    def _check_rates(self) -> None:
-        rates = (self.synthetic_rate,) if isinstance(self.synthetic_rate, float) else self.synthetic_rate
-        if isinstance(self.ground_truth_units, AutomaticUnits):
-            if rates is self.synthetic_rate and rates:
-                raise ParameterError(
-                    f"synthetic_rate has {len(rates)} value(s), but ground_truth_units is {self.ground_truth_units!r}"
-                    ": give one number for all units, or name the units"
-                )
-        elif len(rates) not in (0, len(self.ground_truth_units)):
-            raise ParameterError(
-                f"synthetic_rate has {len(self.synthetic_rate)} value(s) for {len(self.ground_truth_units)} "
-                "ground_truth_units: give one per unit, or an empty list for the units' own times"
-            )
-        for rate in rates:
-            if rate * self.refractory_ms / 1000 >= 1:
-                raise ParameterError(
-                    f"synthetic_rate holds {rate:g} Hz, which refractory_ms = {self.refractory_ms:g} does "
-                    f"not allow: give rates below {1000 / self.refractory_ms:g} Hz"
-                )
-
-    def _check_amplitudes(self) -> None:
-        if self.amplitude_scale_min > self.amplitude_scale_max:
-            raise ParameterError(
-                f"amplitude_scale_min ({self.amplitude_scale_min:g}) must not be above amplitude_scale_max "
-                f"({self.amplitude_scale_max:g})"
-            )
-        if self.target_snr is not None and self.target_amplitude_uV is not None:
-            raise ParameterError("target_snr and target_amplitude_uV both say how large units are: give one")
-
-    def _check_units_per_donor(self) -> None:
-        if self.units_per_donor == 1:
-            return
-        if self.channel_shift is not None:
-            raise ParameterError(
-                f"channel_shift = {self.channel_shift} names one place, but units_per_donor is "
-                f"{self.units_per_donor}: leave one of them out"
-            )
-        if self.time_jitter == 0 and not self.synthetic_rate:
-            raise ParameterError(
-                f"with time_jitter = 0, the {self.units_per_donor} units of a donor (units_per_donor) would fire at "
-                "the same samples: give a time_jitter, or a synthetic_rate"
-            )
-
-    def _check_rows(self) -> None:
-        if self.probe is None or self.raw_source_rows is None:
-            return
-        highest = int(self.probe.channel_map.max())
-        if highest >= self.raw_source_rows:
-            raise ParameterError(
-                f"probe names row {highest}, but raw_source_rows is {self.raw_source_rows} "
-                f"(rows 0 to {self.raw_source_rows - 1}): correct one of them"
-            )
 
 
 def default_samples_after(sample_rate: float) -> int:
