@@ -19,6 +19,14 @@ UNPICKLING = (
 )
 """Classes that unpickle what lies in the folder that they are given."""
 
+EXECUTING = (
+    "BasePhyKilosortSortingExtractor",
+    "KiloSortSortingExtractor",
+    "KlustaSortingExtractor",
+    "PhySortingExtractor",
+)
+"""Classes that run a Python file that lies there."""
+
 UNSAFE_RECORDINGS = ("SinapsResearchPlatformRecordingExtractor", "SinapsResearchPlatformH5RecordingExtractor")
 """Recordings that evaluate what a file holds as Python."""
 
@@ -72,7 +80,7 @@ def _refuse_foreign_class(name: str, path: Path, error: type[HybridFactoryError]
         found = getattr(import_module(module), attribute, None)
     if not (isinstance(found, type) and issubclass(found, BaseExtractor)) or attribute in UNSAFE_RECORDINGS:
         raise error(f"{path}: names the class {name}, which is no {what} of SpikeInterface; save it again")
-    if attribute in UNPICKLING:
+    if attribute in UNPICKLING + EXECUTING:
         raise error(f"{path}: refers to a {attribute}; give that folder itself")
 
 
