@@ -28,7 +28,8 @@ BEHIND["cli"] |= {"demo"}
 BEHIND["io"] = {"recording"}
 BEHIND["data"] = {"ground_truth"}
 BEHIND["__main__"] = {"cli"}
-EVERYWHERE = {"errors", "progress", "_version"}
+BEHIND["spikeinterface_safety"] = set()
+EVERYWHERE = {"errors", "progress", "_version", "spikeinterface_safety"}
 FRONT_DOOR = "hybridfactory"
 
 FENCED = {

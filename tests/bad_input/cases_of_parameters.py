@@ -140,6 +140,9 @@ def two_names(folder: Path) -> Change:
 RECORDINGS = [
     case("does not exist", remove("raw.bin")),
     case("is a folder", change(raw_source_file="here")),
+    case("`raw_source_format` is no name", change(raw_source_format="'open ephys'")),
+    case("`raw_source_options` is no table", change(raw_source_options="['stream_name']")),
+    case("`raw_source_options` for a flat file", change(raw_source_options="{'stream_name': 'A'}")),
     case("a glob that matches nothing", change(raw_source_file="os.path.join(here, 'no*.dat')")),
     case("is empty", cut("raw.bin", 0)),
     case("holds less than one sample", cut("raw.bin", 67)),

@@ -218,6 +218,10 @@ SORTINGS = [
         "SpikeInterface: a class that unpickles",
         validating(si_json("spikeinterface.core.sortingfolder.NumpyFolderSorting")),
     ),
+    Case(
+        "SpikeInterface: a class that runs a Python file",
+        validating(si_json("spikeinterface.extractors.phykilosortextractors.PhySortingExtractor")),
+    ),
     Case("SpikeInterface: not npz", validating(file("a.npz", b"x")), LIBRARY),
     Case("SpikeInterface: another npz", validating(other_npz)),
     Case(

@@ -25,6 +25,40 @@ def load(**changes):
     return Parameters.from_mapping(mapping, source="params.py", folder=None)
 
 
+class TestOtherFormats:
+    def test_the_recording_may_tell_type_and_rate(self):
+        given = {name: value for name, value in REQUIRED.items() if name not in ("data_type", "sample_rate")}
+        parameters = Parameters(**given, raw_source_format="OpenEphys", raw_source_options={"stream_name": "A"})
+        assert parameters.raw_source_format == "openephys"
+        assert parameters.raw_source_options == {"stream_name": "A"}
+        assert (parameters.data_type, parameters.sample_rate, parameters.samples_after) == (None, None, None)
+        told = replace(parameters, data_type="int16", sample_rate=20_000)
+        assert told.samples_after == 70
+
+    @pytest.mark.parametrize("name", [None, "flat"])
+    def test_a_flat_file_tells_neither(self, name):
+        given = {name: value for name, value in REQUIRED.items() if name != "sample_rate"}
+        with pytest.raises(ParameterError, match=r"^sample_rate must be a sampling rate in Hz"):
+            Parameters(**given, raw_source_format=name)
+        with pytest.raises(ParameterError, match="missing: sample_rate; set them"):
+            Parameters.from_mapping({**given, "raw_source_format": name}, source="params.py", folder=None)
+
+    def test_options_are_plain_values(self):
+        options = {"block_index": np.int64(1), "paths": ("a", "b"), "flag": True, "nothing": None}
+        expected = {"block_index": 1, "paths": ["a", "b"], "flag": True, "nothing": None}
+        assert load(raw_source_options=options).raw_source_options == expected
+
+    def test_a_sorting_can_be_read_by_a_named_reader(self):
+        assert load(output_type="spikeinterface:mda").output_type == "spikeinterface:mda"
+        with pytest.raises(ParameterError, match="output_type must be one of"):
+            load(output_type="spikeinterface:../mda")
+
+    def test_results_go_beside_a_sorting_that_is_no_folder(self, tmp_path):
+        (tmp_path / "sorting.npz").touch()
+        for name in ("sorting.npz", "sorting.zarr"):
+            assert load(data_directory=tmp_path / name).output_directory == tmp_path / "hybrid_output"
+
+
 class TestDefaults:
     @pytest.mark.parametrize(("rate", "samples"), [(30_000, 105), (20_000, 70), (10_000, 40), (25_000.5, 88)])
     def test_an_event_lasts_as_long_as_a_spike_unless_it_is_told(self, rate, samples):
@@ -198,6 +232,11 @@ REFUSED = [
     ("sample_rate", float("nan"), "got nan"),
     ("sample_rate", 10**400, "must be a sampling rate"),
     ("sample_rate", "30000", "got '30000'"),
+    ("raw_source_format", "open ephys", "the name of a format, such as 'openephys'"),
+    ("raw_source_format", 3, "got 3"),
+    ("raw_source_options", ["stream_name"], "must be a table of names and plain values"),
+    ("raw_source_options", {"stream_name": {"a": 1}}, "got {'stream_name': {'a': 1}}"),
+    ("raw_source_options", {"gain": float("nan")}, "got {'gain': nan}"),
     ("sample_rate", True, "got True"),
     ("sample_rate", None, "got None"),
     ("ground_truth_units", [], "unit labels (whole numbers ≥ 0) such as [3, 17], or 'auto' or 'auto:10', got []"),
@@ -232,7 +271,7 @@ REFUSED = [
     ("random_seed", 1.0, "got 1.0"),
     ("random_seed", True, "got True"),
     ("output_directory", 3, "must be the path of the folder to write to, got 3"),
-    ("output_type", "ks", "must be one of 'phy', 'kilosort', 'jrc', got 'ks'"),
+    ("output_type", "ks", "must be one of 'phy', 'kilosort', 'jrc', 'spikeinterface', got 'ks'"),
     ("num_singular_values", 0, "must be a whole number ≥ 1, or 'auto', got 0"),
     ("num_singular_values", "all", "got 'all'"),
     ("num_singular_values", 6.0, "got 6.0"),

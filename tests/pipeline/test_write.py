@@ -176,8 +176,8 @@ def test_a_source_that_is_not_as_it_was(small_world: World, tmp_path: Path) -> N
 
 
 def test_unknown_formats_are_refused(planned: Path) -> None:
-    with pytest.raises(ParameterError, match="use one of binary, spikeinterface, zarr"):
-        hybridfactory.write(planned, file_format="nwb")
+    with pytest.raises(ParameterError, match="use one of binary, spikeinterface, zarr, nwb"):
+        hybridfactory.write(planned, file_format="hdf5")
 
 
 def test_a_failure_leaves_the_run_as_it_was(planned: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,10 +23,10 @@ Examples:
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(["binary", "spikeinterface", "zarr"]),
+    type=click.Choice(["binary", "spikeinterface", "zarr", "nwb"]),
     default="binary",
     show_default=True,
-    help="Flat files as the source's, a folder of SpikeInterface, or zarr.",
+    help="Flat files, a folder of SpikeInterface, zarr, or NWB.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Folder to write to. Default: see the documentation.")
 @click.option("--silent", is_flag=True, help="Print nothing unless it fails.")
@@ -35,7 +35,7 @@ def write(run_folder: Path, file_format: str, output: Path | None, silent: bool)
 
     RUN_FOLDER is the output folder of a finished run, such as generate --no-write leaves. The flat files are those
     that generate would have written. They go to the run's folder, which is then as if generate had written them, or
-    to the --output folder. A folder of SpikeInterface or zarr holds the connected rows, with the probe.
+    to the --output folder. The other formats hold the connected rows, with the probe; nwb needs the extra [nwb].
     """
     with reporting(silent=silent) as reporter:
         from hybridfactory.pipeline.write import write as write_hybrid

@@ -7,26 +7,31 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
-__all__ = ["fingerprint", "hashing", "sha256_of"]
+__all__ = ["fingerprint", "hashing", "probes_per_file", "sha256_of"]
 
 NUM_PROBES = 16
 PROBE_BYTES = 64 << 10
 READ_BYTES = 4 << 20
 
 
-def fingerprint(path: Path) -> str:
-    """SHA-256 of a file's size and of 16 pieces of 64 KiB spread evenly over it.
+def fingerprint(path: Path, num_probes: int = NUM_PROBES) -> str:
+    """SHA-256 of a file's size and of 16 pieces of 64 KiB (or fewer) spread evenly over it.
 
     It tells one recording from another and sees files cut short; it does not see every changed byte.
     """
     size = path.stat().st_size
     digest = hashlib.sha256(size.to_bytes(16, "big"))
-    step = max(size - PROBE_BYTES, 0) / (NUM_PROBES - 1)
+    step = max(size - PROBE_BYTES, 0) / max(num_probes - 1, 1)
     with path.open("rb") as stream:
-        for offset in sorted({round(step * index) for index in range(NUM_PROBES)}):
+        for offset in sorted({round(step * index) for index in range(num_probes)}):
             stream.seek(offset)
             digest.update(stream.read(PROBE_BYTES))
     return f"sha256-sampled:{digest.hexdigest()}"
+
+
+def probes_per_file(num_files: int) -> int:
+    """How many pieces of each file make its fingerprint: thousands of small files would else be read whole."""
+    return NUM_PROBES if num_files <= NUM_PROBES else 1
 
 
 def sha256_of(path: Path, *, advance: Callable[[int], None] = lambda count: None, stop: Event | None = None) -> str:

@@ -16,6 +16,7 @@ from hybridfactory.errors import MissingFileError, OutputError
 from hybridfactory.ground_truth.fingerprint import fingerprint, sha256_of
 from hybridfactory.ground_truth.manifest_checks import what_is_wrong
 from hybridfactory.ground_truth.paths import MANIFEST_NAME, RunPaths
+from hybridfactory.ground_truth.reader_record import describe_reader, how_to_open, reopen
 from hybridfactory.injection.publishing import replace_file
 from hybridfactory.plan.plan import InjectionPlan, PlannedUnit
 from hybridfactory.recording.flat import FlatFile, FlatRecording
@@ -84,9 +85,27 @@ class Manifest:
         return FlatRecording(tuple(files), dtype, num_rows, float(stated["sampling_frequency"]))
 
     @property
+    def reader(self) -> dict[str, Any] | None:
+        """How SpikeInterface opens the source; None for flat files."""
+        found: dict[str, Any] | None = self.content.get("reader")
+        return found
+
+    @property
+    def source_items(self) -> list[dict[str, Any]]:
+        """What is said of each of the source's files: path, size, time of change, fingerprint."""
+        items: list[dict[str, Any]] = self.content["sources"] if self.reader is None else self.reader["files"]
+        return items
+
+    @property
     def source_paths(self) -> tuple[Path, ...]:
-        """The source files, in timeline order."""
-        return tuple(Path(item["path"]) for item in self.content["sources"])
+        """The source's files; flat ones in timeline order."""
+        return tuple(Path(item["path"]) for item in self.source_items)
+
+    @property
+    def source_recording(self) -> FlatRecording:
+        """The source itself, opened."""
+        stated = self.recording_in([Path(item["path"]) for item in self.content["sources"]])
+        return stated if self.reader is None else reopen(self.reader, stated, self.folder)
 
     @property
     def is_written(self) -> bool:
@@ -120,11 +139,15 @@ class Manifest:
         stated = self.content["recording"]
         if (stated["dtype"], stated["num_rows"]) != (recording.dtype.str, recording.num_rows):
             return False
-        now = [(str(file.path.resolve()), file.start_sample, *_size_and_time(file.path)) for file in recording.files]
-        was = [
-            (item["path"], item["start_sample"], item["size"], item["mtime_ns"]) for item in self.content["sources"]
-        ]
-        return was == now
+        if [(file.start_sample, file.num_samples) for file in recording.files] != [
+            (item["start_sample"], item["num_samples"]) for item in self.content["sources"]
+        ]:
+            return False
+        opening = how_to_open(recording)
+        if self.reader is not None and {name: self.reader[name] for name in opening or ()} != opening:
+            return False
+        now = [(str(path.resolve()), *_size_and_time(path)) for path in recording.source_files]
+        return now == [(item["path"], item["size"], item["mtime_ns"]) for item in self.source_items]
 
     def targets_are_untouched(self) -> bool:
         """Whether the hybrid files are there, with the size and time of change that the run left."""
@@ -201,11 +224,11 @@ def write_manifest(
                 "path": str(file.path.resolve()),
                 "start_sample": file.start_sample,
                 "num_samples": file.num_samples,
-                **identity(file.path),
-                "sha256": source_hashes[index] if source_hashes else None,
+                **_identity_of_source(recording, index, source_hashes),
             }
             for index, file in enumerate(recording.files)
         ],
+        "reader": describe_reader(recording, source_hashes),
         "written": written,
         "targets": [{"name": target.name, **(identity(target) if written else NOT_WRITTEN)} for target in targets],
         "reset": None,
@@ -218,6 +241,15 @@ def write_manifest(
         "warnings": list(warnings),
     }
     store_manifest(content, paths.manifest)
+
+
+def _identity_of_source(recording: FlatRecording, index: int, hashes: Sequence[str] | None) -> dict[str, Any]:
+    """Size of a source's file and what tells it from others; a segment has the size of its flat hybrid."""
+    file = recording.files[index]
+    if recording.is_copyable:
+        return {**identity(file.path), "sha256": hashes[index] if hashes else None}
+    size = file.num_samples * recording.bytes_per_sample
+    return {"size": size, "mtime_ns": 0, "fingerprint": None, "sha256": None}
 
 
 def add_to_manifest(folder: Path, key: str, value: object) -> None:

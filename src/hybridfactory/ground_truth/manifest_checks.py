@@ -109,6 +109,16 @@ _SCORE = _has(
 )
 _RESET = _has(is_complete=lambda value: isinstance(value, bool), files=_list_of(_TARGET))
 
+_FILE = _has(path=_is_text, size=_is_count, mtime_ns=_is_whole)
+_READER = _has(
+    format=_is_text,
+    paths=lambda value: _list_of(_is_text)(value) and len(value) > 0,
+    options=_is_object,
+    files=lambda value: _list_of(_FILE)(value) and len(value) > 0,
+    gains_uV=_or_null(_list_of(_is_number)),
+    offsets_uV=_or_null(_list_of(_is_number)),
+)
+
 REQUIRED: Mapping[str, Check] = {
     "session_name": lambda value: _is_text(value) and _is_name(value),
     "random_seed": _is_whole,
@@ -125,6 +135,7 @@ OPTIONAL: Mapping[str, Check] = {
     "derived": _list_of(is_inside),
     "reset": _or_null(_RESET),
     "written": _or_null(_is_text),
+    "reader": _or_null(_READER),
     "versions": _is_object,
     "realism": _or_null(_has(units=_list_of(_SCORE))),
     "num_clipped_samples": _or_null(_is_count),
@@ -149,6 +160,10 @@ def what_is_wrong(content: Mapping[str, Any]) -> str:
         return f"has no valid {', '.join(wrong)}"
     if len(content["targets"]) != len(content["sources"]):
         return "names other numbers of sources and targets"
+    reader = content.get("reader") or {}
+    for name in ("gains_uV", "offsets_uV"):
+        if reader.get(name) is not None and len(reader[name]) != content["recording"]["num_rows"]:
+            return f"has other numbers of rows and {name}"
     itemsize = np.dtype(content["recording"]["dtype"]).itemsize * content["recording"]["num_rows"]
     place = -MAX_SAMPLE
     for source in content["sources"]:

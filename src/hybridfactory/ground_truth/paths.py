@@ -73,6 +73,11 @@ class RunPaths:
         return self.folder / f"hfparams_{self.session_name}.py"
 
     @property
+    def description(self) -> Path:
+        """What SpikeInterface must know of the flat hybrid files, where the source was in another format."""
+        return self.folder / f"hybrid-{self.session_name}.json"
+
+    @property
     def firings_true(self) -> Path:
         """Centre row, sample and donor label of every injected event."""
         return self.folder / "firings_true.npy"

@@ -63,7 +63,7 @@ def take_back(folder: Path, *, progress: ProgressCallback = no_progress) -> Mani
             raise MissingFileError(f"the run in {folder} has not written its hybrid: there is nothing to take back")
         check_sources(manifest, GENERATE_AGAIN)
         witnesses = look_at(manifest.source_paths)
-        recording = manifest.recording_in(manifest.source_paths)
+        recording = manifest.source_recording
         targets = manifest.target_paths
         _check_targets(manifest, recording)
         journal = load_journal(manifest.paths.journal, recording)
@@ -89,7 +89,7 @@ def check_sources(manifest: Manifest, otherwise: str) -> None:
     ------
     MissingFileError, RecordingError
     """
-    for path, source in zip(manifest.source_paths, manifest.content["sources"], strict=True):
+    for path, source in zip(manifest.source_paths, manifest.source_items, strict=True):
         if not path.is_file():
             raise MissingFileError(f"source file {path} is gone: put it back, or {otherwise}")
         if (path.stat().st_size, path.stat().st_mtime_ns) != (source["size"], source["mtime_ns"]):
@@ -110,7 +110,7 @@ def _check_targets(manifest: Manifest, recording: FlatRecording) -> None:
                 f"{path} has {path.stat().st_size} bytes and its source {source['size']}: it was changed after the "
                 "run, and is left as it is"
             )
-    refuse_to_overwrite((file.path for file in recording.files), manifest.target_paths)
+    refuse_to_overwrite(manifest.source_paths, manifest.target_paths)
 
 
 def _refuse_changes(

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hybridfactory.errors import MissingFileError
+from hybridfactory.ground_truth.description import attach_probe, open_flat_hybrid
 from hybridfactory.ground_truth.manifest import Manifest, read_manifest
 from hybridfactory.ground_truth.paths import MANIFEST_NAME
 from hybridfactory.ground_truth.resetting import GENERATE_AGAIN, check_sources, take_back
@@ -113,7 +114,7 @@ class HybridRun:
             If a source file was changed after the run.
         """
         check_sources(self.manifest, GENERATE_AGAIN)
-        return self.manifest.recording_in(self.manifest.source_paths)
+        return self.manifest.source_recording
 
     @cached_property
     def recording(self) -> Any:
@@ -140,8 +141,14 @@ class HybridRun:
             sampling_frequency=self.sampling_frequency,
             script_path=str(self.manifest.paths.script),
             rows=[int(row) for row in self.probe.connected_rows],
+            reader=self._reader(),
         )
         return self._with_probe(recording)
+
+    def _reader(self) -> dict[str, Any] | None:
+        """How SpikeInterface opens the source, where the source is no flat file."""
+        reader = self.manifest.reader
+        return None if reader is None else {name: reader[name] for name in ("format", "paths", "options")}
 
     @cached_property
     def written_recording(self) -> Any:
@@ -152,8 +159,6 @@ class HybridRun:
         MissingFileError
             If a hybrid file is not there, or was not written yet.
         """
-        from spikeinterface.core import BinaryRecordingExtractor  # noqa: PLC0415
-
         command = f"run 'hybridfactory write {self.output_directory}'"
         if not self.manifest.is_written:
             raise MissingFileError(
@@ -163,33 +168,35 @@ class HybridRun:
         for path in self.manifest.target_paths:
             if not path.is_file():
                 raise MissingFileError(f"hybrid file {path} is missing: {command} to write it again")
-        content = self.manifest.content["recording"]
-        whole = BinaryRecordingExtractor(
-            file_paths=list(self.manifest.target_paths),
-            sampling_frequency=self.sampling_frequency,
-            dtype=content["dtype"],
-            num_channels=content["num_rows"],
+        return self.flat_recording_in(self.manifest.folder)
+
+    def flat_recording_in(self, folder: Path) -> Any:
+        """Flat hybrid files in a folder as a SpikeInterface recording, in the same form as `recording`."""
+        stated = self.manifest.content["recording"]
+        paths = [folder / path.name for path in self.manifest.target_paths]
+        rows = self.probe.connected_rows
+        return self._with_probe(
+            open_flat_hybrid(paths, self.sampling_frequency, stated["dtype"], stated["num_rows"], rows)
         )
-        return self._with_probe(whole.select_channels([int(row) for row in self.probe.connected_rows]))
 
     def _with_probe(self, recording: Any) -> Any:
         """Attach probe and gains; the recording's channels are the connected rows, in the probe's order."""
-        gains = self._gains_uV()
-        if gains is not None:
-            recording.set_channel_gains(gains)
-            recording.set_channel_offsets(np.zeros(gains.size))
-        contacts = self.probe.to_probeinterface()
-        contacts.set_device_channel_indices(np.arange(self.probe.connected_rows.size))
-        attached = recording.set_probe(contacts)
-        # SpikeInterface attaches in place since 0.105, and to a copy before.
-        return recording if attached is None else attached
+        return attach_probe(recording, self.probe, self._gains_uV(), self._offsets_uV())
 
     def _gains_uV(self) -> NDArray[np.float64] | None:
-        """µV per count of the connected rows, where a .meta file tells it."""
+        """µV per count of the connected rows, where a .meta file or the source's format tells it."""
+        if self.manifest.reader is not None:
+            stated = self.manifest.reader["gains_uV"]
+            return None if stated is None else np.array(stated, dtype=np.float64)[self.probe.connected_rows]
         metas = [self.output_directory / name for name in self.manifest.content["files"] if name.endswith(".meta")]
         if not metas:
             return None
         return read_gains_uV(metas[0])[self.probe.connected_rows]
+
+    def _offsets_uV(self) -> NDArray[np.float64] | None:
+        """µV at a count of 0 of the connected rows, where the source's format tells it."""
+        stated = None if self.manifest.reader is None else self.manifest.reader["offsets_uV"]
+        return None if stated is None else np.array(stated, dtype=np.float64)[self.probe.connected_rows]
 
     @cached_property
     def sorting(self) -> Any:

@@ -10,6 +10,7 @@ from spikeinterface.core import BaseRecording, BaseRecordingSegment
 from hybridfactory.injection.render import MAX_SPAN_SAMPLES, render
 from hybridfactory.injection.script import InjectionScript, load_script
 from hybridfactory.recording.flat import FlatFile, FlatRecording
+from hybridfactory.recording.foreign import Origin, open_foreign_recording
 
 __all__ = ["HybridRecording"]
 
@@ -33,6 +34,8 @@ class HybridRecording(BaseRecording):  # type: ignore[misc]
         File that `save_script` wrote.
     rows : list of int
         Raw rows to show, in this order; the channel ids are these numbers.
+    reader : dict, optional
+        Format, paths and options, where the source is no flat file.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class HybridRecording(BaseRecording):  # type: ignore[misc]
         sampling_frequency: float,
         script_path: str,
         rows: list[int],
+        reader: dict[str, Any] | None = None,
     ) -> None:
         BaseRecording.__init__(self, sampling_frequency, list(rows), dtype)
         recording = FlatRecording(
@@ -51,6 +55,9 @@ class HybridRecording(BaseRecording):  # type: ignore[misc]
             num_rows,
             sampling_frequency,
         )
+        if reader is not None:
+            origin = Origin(reader["format"], tuple(map(Path, reader["paths"])), reader["options"])
+            recording = open_foreign_recording(origin, start_samples=[int(start) for _, start, _ in files])
         script = load_script(Path(script_path))
         for index in range(len(recording.files)):
             self.add_recording_segment(_HybridSegment(recording, index, script, np.array(rows, dtype=np.int64)))
@@ -61,6 +68,7 @@ class HybridRecording(BaseRecording):  # type: ignore[misc]
             "sampling_frequency": sampling_frequency,
             "script_path": str(script_path),
             "rows": [int(row) for row in rows],
+            "reader": reader,
         }
 
 

@@ -93,11 +93,13 @@ def _make_targets(targets: tuple[Path, ...], recording: FlatRecording) -> None:
     """Create the files in their full length, with what follows the source's last whole sample at their ends."""
     for target, file in zip(targets, recording.files, strict=True):
         size = file.num_samples * recording.bytes_per_sample
-        with file.path.open("rb") as source, target.open("wb") as stream:
+        with target.open("wb") as stream:
             stream.truncate(size)
-            source.seek(size)
-            stream.seek(size)
-            stream.write(source.read(file.num_trailing_bytes))
+        if file.num_trailing_bytes:
+            with file.path.open("rb") as source, target.open("r+b") as stream:
+                source.seek(size)
+                stream.seek(size)
+                stream.write(source.read(file.num_trailing_bytes))
 
 
 def _over_spans(
@@ -154,9 +156,13 @@ def _over_spans(
 def _refuse_sources(targets: tuple[Path, ...], descriptors: list[int], reader: FlatReader) -> None:
     """Look at the opened files themselves, whatever links lead to them: nothing is ever written to a source."""
     for target, descriptor in zip(targets, descriptors, strict=True):
-        for file, source in zip(reader.recording.files, reader.descriptors, strict=True):
+        status = os.fstat(descriptor)
+        for file, source in zip(reader.recording.files, reader.descriptors, strict=False):
             if os.path.sameopenfile(descriptor, source):
                 raise OutputError(f"{target} is the source {file.path} itself, which is never written to")
+        for path in () if reader.descriptors else reader.recording.source_files:
+            if os.path.samestat(status, path.stat()):
+                raise OutputError(f"{target} is the source {path} itself, which is never written to")
 
 
 def _write_span(

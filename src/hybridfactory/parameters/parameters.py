@@ -15,16 +15,18 @@ import numpy as np
 from hybridfactory.errors import ParameterError
 from hybridfactory.parameters import rules
 from hybridfactory.parameters.automatic_units import AutomaticUnits, automatic_or
+from hybridfactory.parameters.contradictions import refuse_contradictions
 from hybridfactory.parameters.names import ALIASES, nearest_name
-from hybridfactory.parameters.paths import PATH_PARAMETERS, in_folder, new_windows_name
+from hybridfactory.parameters.paths import PATH_PARAMETERS, in_folder
 from hybridfactory.parameters.rules import Rule
 from hybridfactory.probes import Probe
 
 __all__ = ["Parameters", "default_samples_after", "parameter_names"]
 
 DEFAULT_SECONDS_AFTER = 3.5e-3
-MIN_RATE_HZ, MAX_RATE_HZ = 1.0, 1e7
 SAMPLES_AFTER_OF_2018 = 40
+TOLD_BY_FORMATS = {"data_type": rules.data_type(), "sample_rate": rules.number("a sampling rate in Hz (> 0)")}
+"""What a flat file does not say of itself, and other formats do."""
 
 _SAMPLES = "a whole number of samples ≥ 1"
 _LABELS = "a list of unit labels (whole numbers ≥ 0) such as [3, 17], or 'auto' or 'auto:10'"
@@ -54,18 +56,25 @@ class Parameters:
 
     data_directory: Path = _parameter(
         rules.path("the path of the folder with the sorter's output"),
-        "Folder that holds the spike sorter's output.",
+        "Folder that holds the spike sorter's output, or what SpikeInterface loads: a folder, .zarr, .npz or .json.",
     )
     raw_source_file: Path = _parameter(
         rules.path("the path of the raw recording, or a glob that matches its files"),
-        "Raw recording: one file, or a glob that matches several; they are taken in natural order.",
+        "Raw recording: one file, or a glob that matches several; they are taken in natural order. In other formats "
+        "than flat binary, a folder as well; see `raw_source_format`.",
     )
     data_type: np.dtype[Any] = _parameter(
-        rules.data_type(),
-        "NumPy type of the samples in the raw recording: any integer or floating-point type.",
+        rules.or_none(TOLD_BY_FORMATS["data_type"]),
+        "NumPy type of the samples in the raw recording: any integer or floating-point type. Required, unless "
+        "`raw_source_format` is given. Default: what the recording says of itself then.",
+        default=None,
     )
     sample_rate: float = _parameter(
-        rules.number("a sampling rate in Hz (> 0)"), "Sampling rate of the raw recording.", unit="Hz"
+        rules.or_none(TOLD_BY_FORMATS["sample_rate"]),
+        "Sampling rate of the raw recording. Required, unless `raw_source_format` is given. Default: what the "
+        "recording says of itself then.",
+        default=None,
+        unit="Hz",
     )
     ground_truth_units: tuple[int, ...] = _parameter(
         automatic_or(rules.integers(_LABELS, rules.integer("a label", minimum=0))),
@@ -75,14 +84,14 @@ class Parameters:
     start_time: int | tuple[int, ...] | None = _parameter(
         rules.or_none(rules.one_or_many(_START, rules.integer("a sample", minimum=0))),
         "First sample of each raw file on the sorting's timeline, 0-based. Default: `firstSample` of the "
-        ".meta files.",
+        ".meta files; in other formats, one segment after the other from 0.",
         default=None,
         unit="samples",
     )
     probe: Probe | None = _parameter(
         rules.or_none(rules.probe()),
-        "Which row of the raw file is which site, and where it lies. Default: the probe that the .meta file "
-        "describes. The name `probe_type` is accepted as well.",
+        "Which row of the raw file is which site, and where it lies. Default: the probe that the .meta file, or the "
+        "recording in another format, describes. The name `probe_type` is accepted as well.",
         default=None,
     )
     session_name: str | None = _parameter(
@@ -97,14 +106,16 @@ class Parameters:
     )
     output_directory: Path = _parameter(
         rules.or_none(rules.path("the path of the folder to write to")),
-        "Folder to write to. Default: `hybrid_output` inside `data_directory`.",
+        "Folder to write to. Default: `hybrid_output` inside `data_directory`, or beside it if that is a file or "
+        "a .zarr.",
         default=None,
     )
     output_type: str | None = _parameter(
-        rules.or_none(rules.choice("phy", "kilosort", "jrc")),
-        "Format of the sorter's output. Default: found out from the files.",
+        rules.or_none(rules.choice_or_reader("phy", "kilosort", "jrc", "spikeinterface")),
+        "Format of the sorter's output. `spikeinterface`: what SpikeInterface has saved; `spikeinterface:NAME`: what "
+        "its reader of that name reads. Default: found out from the files.",
         default=None,
-        choices=("phy", "kilosort", "jrc"),
+        choices=("phy", "kilosort", "jrc", "spikeinterface"),
     )
     num_singular_values: int | str = _parameter(
         Rule(
@@ -210,30 +221,38 @@ class Parameters:
         default=None,
         unit="rows",
     )
+    raw_source_format: str | None = _parameter(
+        rules.or_none(rules.format_name("the name of a format, such as 'openephys', 'intan', 'auto' or 'flat'")),
+        "Format of the raw recording, by the name of SpikeInterface's reader, such as `openephys`, `intan`, `nwb`, "
+        "`blackrock`, `cbin`, `spikeinterface`; `auto`: to be found out; `flat`: flat binary. Default: found out, "
+        "where a file or folder tells without doubt, else flat binary.",
+        default=None,
+    )
+    raw_source_options: dict[str, Any] | None = _parameter(
+        rules.or_none(
+            rules.options("a table of names and plain values, such as {'stream_name': 'Record Node 101#A'}")
+        ),
+        "What else the reader of that format should know, by the names of SpikeInterface's reader, such as "
+        "`stream_name`. Default: nothing.",
+        default=None,
+    )
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = item.metadata["rule"].apply(item.name, getattr(self, item.name))
             object.__setattr__(self, item.name, value)
-        if self.samples_after is None:
+        if not _may_be_left_out(self.raw_source_format):
+            for name, rule in TOLD_BY_FORMATS.items():
+                rule.apply(name, getattr(self, name))
+        if self.samples_after is None and self.sample_rate is not None:
             object.__setattr__(self, "samples_after", default_samples_after(self.sample_rate))
         if self.output_directory is None:
-            object.__setattr__(self, "output_directory", self.data_directory / "hybrid_output")
-        else:
-            self._check_output_directory()
+            object.__setattr__(self, "output_directory", _folder_of(self.data_directory) / "hybrid_output")
         # For units that are still to be chosen, one rate waits until their number is known.
         if isinstance(self.synthetic_rate, float) and not isinstance(self.ground_truth_units, AutomaticUnits):
             rates = (self.synthetic_rate,) * len(self.ground_truth_units)
             object.__setattr__(self, "synthetic_rate", rates)
-        if not MIN_RATE_HZ <= self.sample_rate <= MAX_RATE_HZ:
-            raise ParameterError(
-                f"sample_rate is {self.sample_rate:g} Hz, too low or too high for spikes: give the samples per second"
-            )
-        self._check_labels()
-        self._check_rates()
-        self._check_rows()
-        self._check_amplitudes()
-        self._check_units_per_donor()
+        refuse_contradictions(self)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, object], *, source: str, folder: Path | None) -> "Parameters":
@@ -259,7 +278,12 @@ class Parameters:
         """
         try:
             given = _by_known_name(mapping)
-            missing = [item.name for item in fields(cls) if _is_required(item) and item.name not in given]
+            told = _may_be_left_out(given.get("raw_source_format"))
+            missing = [
+                item.name
+                for item in fields(cls)
+                if item.name not in given and (_is_required(item) or (item.name in TOLD_BY_FORMATS and not told))
+            ]
             if missing:
                 raise ParameterError(f"required parameter(s) missing: {', '.join(missing)}; set them")
             for name in PATH_PARAMETERS if folder is not None else ():
@@ -271,74 +295,6 @@ class Parameters:
         except ParameterError as error:
             raise ParameterError(f"{source}: {error}") from error
 
-    def _check_output_directory(self) -> None:
-        name = new_windows_name(self.output_directory)
-        if name is not None:
-            raise ParameterError(
-                f"output_directory: {name} is a path of Windows, and would become a folder of that name here: give a "
-                "path of this system, with / between its parts"
-            )
-
-    def _check_labels(self) -> None:
-        if min(self.ground_truth_units, default=self.label_base) < self.label_base:
-            raise ParameterError(
-                "ground_truth_units holds the label 0, but labels start at label_base = 1: "
-                "for the ids that phy shows, set label_base = 0"
-            )
-
-    def _check_rates(self) -> None:
-        rates = (self.synthetic_rate,) if isinstance(self.synthetic_rate, float) else self.synthetic_rate
-        if isinstance(self.ground_truth_units, AutomaticUnits):
-            if rates is self.synthetic_rate and rates:
-                raise ParameterError(
-                    f"synthetic_rate has {len(rates)} value(s), but ground_truth_units is {self.ground_truth_units!r}"
-                    ": give one number for all units, or name the units"
-                )
-        elif len(rates) not in (0, len(self.ground_truth_units)):
-            raise ParameterError(
-                f"synthetic_rate has {len(self.synthetic_rate)} value(s) for {len(self.ground_truth_units)} "
-                "ground_truth_units: give one per unit, or an empty list for the units' own times"
-            )
-        for rate in rates:
-            if rate * self.refractory_ms / 1000 >= 1:
-                raise ParameterError(
-                    f"synthetic_rate holds {rate:g} Hz, which refractory_ms = {self.refractory_ms:g} does "
-                    f"not allow: give rates below {1000 / self.refractory_ms:g} Hz"
-                )
-
-    def _check_amplitudes(self) -> None:
-        if self.amplitude_scale_min > self.amplitude_scale_max:
-            raise ParameterError(
-                f"amplitude_scale_min ({self.amplitude_scale_min:g}) must not be above amplitude_scale_max "
-                f"({self.amplitude_scale_max:g})"
-            )
-        if self.target_snr is not None and self.target_amplitude_uV is not None:
-            raise ParameterError("target_snr and target_amplitude_uV both say how large units are: give one")
-
-    def _check_units_per_donor(self) -> None:
-        if self.units_per_donor == 1:
-            return
-        if self.channel_shift is not None:
-            raise ParameterError(
-                f"channel_shift = {self.channel_shift} names one place, but units_per_donor is "
-                f"{self.units_per_donor}: leave one of them out"
-            )
-        if self.time_jitter == 0 and not self.synthetic_rate:
-            raise ParameterError(
-                f"with time_jitter = 0, the {self.units_per_donor} units of a donor (units_per_donor) would fire at "
-                "the same samples: give a time_jitter, or a synthetic_rate"
-            )
-
-    def _check_rows(self) -> None:
-        if self.probe is None or self.raw_source_rows is None:
-            return
-        highest = int(self.probe.channel_map.max())
-        if highest >= self.raw_source_rows:
-            raise ParameterError(
-                f"probe names row {highest}, but raw_source_rows is {self.raw_source_rows} "
-                f"(rows 0 to {self.raw_source_rows - 1}): correct one of them"
-            )
-
 
 def default_samples_after(sample_rate: float) -> int:
     """Samples of an event after its trough where nothing else is asked for: as long as spikes last."""
@@ -348,6 +304,17 @@ def default_samples_after(sample_rate: float) -> int:
 def parameter_names() -> tuple[str, ...]:
     """Names of all parameters, in the order of the reference."""
     return tuple(item.name for item in fields(Parameters))
+
+
+def _folder_of(data_directory: Path) -> Path:
+    """Where results may go: not into a sorting that is one file, or a zarr."""
+    is_closed = data_directory.suffix == ".zarr" or data_directory.is_file()
+    return data_directory.parent if is_closed else data_directory
+
+
+def _may_be_left_out(raw_source_format: object) -> bool:
+    """Whether the recording will tell its type and rate itself."""
+    return raw_source_format not in (None, "flat")
 
 
 def _is_required(item: "Field[Any]") -> bool:

@@ -1,6 +1,7 @@
 """What a parameter may be: small readers, each with the words that say so, and one place that complains."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from os import PathLike
@@ -17,14 +18,17 @@ from hybridfactory.probes import Probe
 __all__ = [
     "Rule",
     "choice",
+    "choice_or_reader",
     "data_type",
     "file_name_part",
     "flag",
+    "format_name",
     "integer",
     "integers",
     "number",
     "number_or_range",
     "one_or_many",
+    "options",
     "or_none",
     "path",
     "probe",
@@ -159,6 +163,50 @@ def choice(*options: object) -> Rule:
         raise _RefusalError(f"must be {expects}, got {shown(value)}{did_you_mean(value, options)}")
 
     return Rule(expects, read)
+
+
+def choice_or_reader(*known: str) -> Rule:
+    """Accept one of a few names, or the name of one of SpikeInterface's readers after ``spikeinterface:``."""
+    one_of = choice(*known)
+
+    def read(value: Any) -> object:
+        is_reader = isinstance(value, str) and re.fullmatch(r"spikeinterface:[a-z0-9_]{1,40}", value) is not None
+        return str(value) if is_reader else one_of.read(value)
+
+    return Rule(one_of.expects, read)
+
+
+def format_name(expects: str) -> Rule:
+    """Accept the name of a format, in lower case from then on."""
+
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or re.fullmatch(r"[A-Za-z0-9_]{1,40}", value) is None:
+            raise ValueError
+        return value.lower()
+
+    return Rule(expects, read)
+
+
+def options(expects: str) -> Rule:
+    """Accept plain values by name: text, numbers, True or False, and lists of them."""
+
+    def read(value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping) or not all(isinstance(name, str) and name.isidentifier() for name in value):
+            raise ValueError
+        return {name: _read_option(entry) for name, entry in value.items()}
+
+    return Rule(expects, read)
+
+
+def _read_option(value: Any) -> Any:
+    plain = _plain(value)
+    if isinstance(plain, list | tuple):
+        return [_read_option(entry) for entry in plain]
+    if isinstance(plain, float) and not math.isfinite(plain):
+        raise ValueError
+    if plain is not None and not isinstance(plain, bool | int | float | str):
+        raise TypeError
+    return plain
 
 
 def flag() -> Rule:

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from hybridfactory.errors import HybridFactoryError, SortingError
 from hybridfactory.ground_truth.paths import RunPaths
-from hybridfactory.ground_truth.witness import look_at, refuse_changes
+from hybridfactory.ground_truth.witness import refuse_changes
 from hybridfactory.injection.staging import staging_folder
 from hybridfactory.parameters import Parameters, load_parameters
 from hybridfactory.pipeline.job import Job
+from hybridfactory.pipeline.opening import open_inputs
 from hybridfactory.plan.plan import InjectionPlan
 from hybridfactory.progress import ProgressCallback, no_progress
-from hybridfactory.recording.source import Source, find_source_files, open_source
-from hybridfactory.recording.spikeglx_meta import meta_path_of
-from hybridfactory.sorting import Sorting, read_sorting
+from hybridfactory.recording.source import Source
+from hybridfactory.sorting import Sorting
 
 __all__ = ["GenerateResult", "generate"]
 
@@ -106,23 +106,8 @@ def generate(
     """
     started = time.monotonic()
     asked = load_parameters(parameters)
-    paths = find_source_files(asked.raw_source_file)
-    witnesses = look_at([*paths, *filter(Path.is_file, map(meta_path_of, paths))])
-    sorting = read_sorting(
-        asked.data_directory,
-        output_type=asked.output_type,
-        label_base=asked.label_base,
-        source_paths=paths,
-    )
-    source = open_source(
-        paths,
-        start_time=asked.start_time,
-        dtype=asked.data_type,
-        sampling_frequency=asked.sample_rate,
-        probe=asked.probe,
-        num_rows=asked.raw_source_rows,
-        num_rows_of_sorting=sorting.num_rows,
-    )
+    opened = open_inputs(asked)
+    asked, source, sorting, witnesses = opened.asked, opened.source, opened.sorting, opened.witnesses
     warnings = [*source.warnings, *sorting.warnings, *_check_sorting(sorting, source, asked)]
     if not asked.ground_truth_units:  # "auto"
         from hybridfactory.pipeline.units import choose_units  # noqa: PLC0415
@@ -147,7 +132,7 @@ def generate(
         output_directory=settled.output_directory,
         session_name=final.session_name,
         recording_paths=job.targets if write else (),
-        truth_paths=(*job.metas.values(), *final.truth_files, final.manifest),
+        truth_paths=(*job.described(final), *job.metas.values(), *final.truth_files, final.manifest),
         num_clipped_samples=num_clipped,
         warnings=(*warnings, *notes),
         seconds=time.monotonic() - started,

@@ -78,12 +78,12 @@ class Job:
     @property
     def paths(self) -> tuple[Path, ...]:
         """The source's files."""
-        return tuple(file.path for file in self.source.recording.files)
+        return self.source.recording.source_files
 
     @property
     def targets(self) -> tuple[Path, ...]:
         """The hybrid's files."""
-        return tuple(self.folder / hybrid_name(path.name) for path in self.paths)
+        return tuple(self.folder / file.hybrid_name for file in self.source.recording.files)
 
     @property
     def metas(self) -> dict[Path, Path]:
@@ -104,8 +104,31 @@ class Job:
         """Refuse a folder in which something would be lost."""
         check_outputs(self.folder)
         final = RunPaths(self.folder, self.staged.session_name)
-        outputs = (*self.targets, *self.metas.values(), *final.truth_files, final.manifest)
+        outputs = (*self.targets, *self.described(final), *self.metas.values(), *final.truth_files, final.manifest)
         refuse_to_overwrite((witness.path for witness in self.witnesses), outputs)
+
+    def described(self, paths: RunPaths) -> tuple[Path, ...]:
+        """The hybrid described for SpikeInterface, where there is no .meta to do it: a path, or none."""
+        return (paths.description,) if self.write and not self.source.recording.is_copyable else ()
+
+    def _describe(self, path: Path) -> None:
+        from hybridfactory.ground_truth.description import (  # noqa: PLC0415
+            attach_probe,
+            open_flat_hybrid,
+            write_description,
+        )
+
+        recording, probe = self.source.recording, self.source.probe
+        rows = probe.connected_rows
+        shape = (recording.sampling_frequency, recording.dtype.str, recording.num_rows)
+        gains, offsets = recording.gains_uV, recording.offsets_uV
+        opened = attach_probe(
+            open_flat_hybrid(self.staged_targets, *shape, rows),
+            probe,
+            None if gains is None else gains[rows],
+            None if offsets is None else offsets[rows],
+        )
+        write_description(path, opened)
 
     def run(self, warnings: list[str]) -> tuple[InjectionPlan, int | None, float | None]:
         """Make all files and put them in place; plan, number of clipped samples, seconds that copying took."""
@@ -116,7 +139,7 @@ class Job:
         how = OVER_EARLIER if earlier else ""
         if self.write and earlier is None:
             how = _how_to_write(self.settled, self.source, self.sorting)
-            check_free_space(self.folder, sum(path.stat().st_size for path in self.paths))
+            check_free_space(self.folder, _flat_size(self.source))
         with ExitStack() as stack:
             wait_for_hashes = stack.enter_context(hashing(self.paths)) if self.verify else None
             # What will be copied in any case is copied while units are learnt; reading alone leaves the disk idle.
@@ -168,6 +191,9 @@ class Job:
         staged_metas = tuple(self.staging / target.name for target in self.metas.values())
         for (meta, target), staged_meta in zip(self.metas.items(), staged_metas, strict=True):
             write_hybrid_meta(meta, staged_meta, target)
+        described = self.described(self.staged)
+        for path in described:
+            self._describe(path)
         if hashes is not None:
             _refuse_other_bytes(self.paths, hashes, self.progress)
         write_manifest(
@@ -177,7 +203,7 @@ class Job:
             recording=self.source.recording,
             source_hashes=hashes,
             targets=self.staged_targets,
-            metas=staged_metas,
+            metas=(*staged_metas, *described),
             plan=plan,
             written=how or None,
             num_clipped_samples=num_clipped,
@@ -185,7 +211,7 @@ class Job:
         )
         refuse_changes(self.witnesses)
         written = self.staged_targets if self.write else ()
-        finished = (*written, *staged_metas, *self.staged.truth_files, self.staged.manifest)
+        finished = (*written, *described, *staged_metas, *self.staged.truth_files, self.staged.manifest)
         replaced = files_of_earlier_run(self.folder)
         publish(finished, self.folder, replaced)
         forget_empty_folders(self.folder, replaced)
@@ -207,8 +233,17 @@ def _refuse_other_bytes(paths: tuple[Path, ...], hashes: list[str], progress: Pr
             )
 
 
+def _flat_size(source: Source) -> int:
+    """Bytes of the hybrid's flat files."""
+    recording = source.recording
+    return sum(file.num_samples * recording.bytes_per_sample + file.num_trailing_bytes for file in recording.files)
+
+
 def _how_to_write(settled: Parameters, source: Source, sorting: Sorting) -> str:
     """Choose between writing over a copy and one pass, before anything is learned: a copy could begin at once."""
+    if not source.recording.is_copyable:
+        _log.info("the source is no flat file: writing %s", IN_ONE_PASS)
+        return IN_ONE_PASS
     share = _expected_share(settled, source, sorting)
     how = IN_ONE_PASS if share > ONE_PASS_SHARE else OVER_COPY
     _log.info("events will touch about %.0f %% of the recording: writing %s", 100 * share, how)

@@ -108,7 +108,9 @@ def _noise(settled: Parameters, source: Source) -> NDArray[np.float64]:
 
 def _gains_uV(source: Source) -> NDArray[np.float64]:
     """µV per count of every raw row."""
-    meta = source.metas[0]
+    meta, told = source.metas[0], source.recording.gains_uV
+    if told is not None:
+        return told
     try:
         if meta is None:
             raise RecordingError(f"there is no .meta file beside {source.recording.files[0].path.name}")

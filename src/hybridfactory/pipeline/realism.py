@@ -84,7 +84,8 @@ def score_realism(
         output_type=parameters["output_type"],
         label_base=parameters["label_base"],
         source_paths=opened.manifest.source_paths,
-    )
+        sampling_frequency=opened.sampling_frequency,
+    ).on_timeline([file.start_sample for file in recording.files])
     donors = [unit["donor_label"] for unit in content["units"] if unit["injected_label"] is not None]
     rank = parameters["num_singular_values"]
     settings = ModelSettings(

@@ -20,7 +20,7 @@ from hybridfactory.injection.script import InjectionScript
 from hybridfactory.parameters import Parameters, write_hfparams
 from hybridfactory.plan.plan import InjectionPlan
 from hybridfactory.probes import Probe, save_probe
-from hybridfactory.recording.source import Source, hybrid_name
+from hybridfactory.recording.source import Source
 from hybridfactory.sorting import Sorting
 
 __all__ = ["write_events", "write_truth"]
@@ -29,7 +29,7 @@ __all__ = ["write_events", "write_truth"]
 def write_truth(staged: RunPaths, settled: Parameters, source: Source, sorting: Sorting, plan: InjectionPlan) -> None:
     """Write all that is known before the hybrid is written."""
     write_plan(staged.plan, plan)
-    names = [hybrid_name(file.path.name) for file in source.recording.files]
+    names = [file.hybrid_name for file in source.recording.files]
     write_metadata(staged.metadata, source.recording, names)
     write_annotations(staged.annotations, _real_spikes(sorting, plan, source.probe), plan)
     write_firings_true(staged.firings_true, plan)

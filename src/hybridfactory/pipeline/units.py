@@ -19,11 +19,12 @@ from hybridfactory.parameters import Parameters, load_parameters
 from hybridfactory.parameters.automatic_units import AutomaticUnits
 from hybridfactory.parameters.parameters import default_samples_after
 from hybridfactory.pipeline.inputs import Ask, Inputs, Known, find_inputs
+from hybridfactory.pipeline.opening import open_inputs
 from hybridfactory.pipeline.planning import probe_sites
 from hybridfactory.probes import Probe
 from hybridfactory.progress import ProgressCallback, no_progress
-from hybridfactory.recording.source import Source, find_source_files, open_source
-from hybridfactory.sorting import Sorting, read_sorting
+from hybridfactory.recording.source import Source
+from hybridfactory.sorting import Sorting
 
 __all__ = ["UnitSurvey", "choose_units", "survey_inputs", "survey_source", "survey_units"]
 
@@ -211,19 +212,8 @@ def _is_parameter_file(place: Path) -> bool:
 
 
 def _survey_parameters(asked: Parameters, realism: bool, progress: ProgressCallback) -> UnitSurvey:
-    paths = find_source_files(asked.raw_source_file)
-    sorting = read_sorting(
-        asked.data_directory, output_type=asked.output_type, label_base=asked.label_base, source_paths=paths
-    )
-    source = open_source(
-        paths,
-        start_time=asked.start_time,
-        dtype=asked.data_type,
-        sampling_frequency=asked.sample_rate,
-        probe=asked.probe,
-        num_rows=asked.raw_source_rows,
-        num_rows_of_sorting=sorting.num_rows,
-    )
+    opened = open_inputs(asked)
+    asked, source, sorting = opened.asked, opened.source, opened.sorting
     settings = _settings(asked.samples_before, asked.samples_after, asked.label_base, asked.event_model)
     return survey_source(source, sorting, asked.data_directory, settings, realism=realism, progress=progress)
 
@@ -255,10 +245,10 @@ def _curation(sorting: Sorting, data_directory: Path) -> dict[int, str]:
 
 
 def _gains_uV(source: Source) -> NDArray[np.float64] | None:
-    """µV per count of every raw row, where a .meta file tells it."""
+    """µV per count of every raw row, where a .meta file or the recording itself tells it."""
     meta = source.metas[0]
     if meta is None:
-        return None
+        return source.recording.gains_uV
     from neo.rawio.spikeglxrawio import extract_stream_info, read_meta_file  # noqa: PLC0415
 
     gains = extract_stream_info(meta.path, read_meta_file(meta.path))["channel_gains"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hybridfactory.errors import MissingFileError
-from hybridfactory.ground_truth.fingerprint import fingerprint, sha256_of
+from hybridfactory.ground_truth.fingerprint import NUM_PROBES, fingerprint, probes_per_file, sha256_of
 from hybridfactory.ground_truth.manifest import Manifest, read_manifest
 from hybridfactory.ground_truth.run import HybridRun
 from hybridfactory.injection.compare import Comparison, Difference, compare, everything
@@ -133,8 +133,9 @@ def verify(run: HybridRun | str | PathLike[str], *, progress: ProgressCallback =
 
 
 def _check_sources(manifest: Manifest, progress: ProgressCallback) -> Iterator[Finding]:
-    stated = manifest.content["sources"]
+    stated = manifest.source_items
     hashed = [(path, item) for path, item in zip(manifest.source_paths, stated, strict=True) if item.get("sha256")]
+    num_probes = NUM_PROBES if manifest.reader is None else probes_per_file(len(stated))
     total = max(sum(item["size"] for _, item in hashed), 1)
     done = 0
 
@@ -149,7 +150,7 @@ def _check_sources(manifest: Manifest, progress: ProgressCallback) -> Iterator[F
         size = path.stat().st_size
         if size != item["size"]:
             yield Finding(path, f"has {size} bytes, and had {item['size']} when the run read it")
-        elif item.get("fingerprint") not in (None, fingerprint(path)):
+        elif item.get("fingerprint") not in (None, fingerprint(path, num_probes)):
             yield Finding(path, "was changed since the run read it: its fingerprint is another")
         elif item.get("sha256") and sha256_of(path, advance=advance) != item["sha256"]:
             yield Finding(path, "was changed since the run read it: its SHA-256 is another")
@@ -174,14 +175,14 @@ def _check_sizes(manifest: Manifest) -> Iterator[Finding]:
 
 
 def _compare(manifest: Manifest, hybrid: str, progress: ProgressCallback) -> tuple[Comparison, list[Finding]]:
-    recording = manifest.recording_in(manifest.source_paths)
+    recording = manifest.source_recording
     script = load_script(manifest.paths.script) if hybrid == AS_WRITTEN else None
     found = compare(manifest.target_paths, recording, script, everything(recording), progress=progress)
     findings = []
     if found.first is not None:
         findings.append(Finding(found.first.path, f"{found.num_different} values differ; the first: {found.first}"))
     for path, file in zip(manifest.target_paths, recording.files, strict=True):
-        if not _same_tail(path, file.path, file.num_samples * recording.bytes_per_sample):
+        if recording.is_copyable and not _same_tail(path, file.path, file.num_samples * recording.bytes_per_sample):
             findings.append(Finding(path, "its bytes after the last whole sample are not the source's"))
     return found, findings
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hybridfactory.errors import OutputError, ParameterError
 from hybridfactory.ground_truth.derived import register
+from hybridfactory.ground_truth.description import write_description
 from hybridfactory.ground_truth.manifest import checksums_of, identity, read_manifest, store_manifest
 from hybridfactory.ground_truth.paths import RunPaths
 from hybridfactory.ground_truth.replacement import refuse_to_overwrite
@@ -24,12 +25,13 @@ from hybridfactory.injection.render import MAX_SPAN_SAMPLES
 from hybridfactory.injection.script import InjectionScript, load_script
 from hybridfactory.injection.staging import check_free_space, locked, staging_folder
 from hybridfactory.injection.writer import render_into
+from hybridfactory.pipeline.write_nwb import require_nwb_extra, save_nwb
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
 
 __all__ = ["FORMATS", "WriteResult", "write"]
 
-FORMATS = ("binary", "spikeinterface", "zarr")
+FORMATS = ("binary", "spikeinterface", "zarr", "nwb")
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,10 @@ def write(
         A run, or its folder.
     output : path-like, optional
         Binary: folder for the flat files; by default the run's own, which is then as if `generate` had written them.
-        Otherwise: the folder to make; by default in the run's folder, ``hybrid-name`` or ``hybrid-name.zarr``.
-    file_format : {"binary", "spikeinterface", "zarr"}
+        Otherwise: the folder to make; by default in the run's folder, ``hybrid-name``, ``.zarr`` or ``.nwb``.
+    file_format : {"binary", "spikeinterface", "zarr", "nwb"}
         Flat files with the bytes that `generate` would have written, or, with the connected rows and the probe, a
-        binary folder or a zarr of SpikeInterface.
+        binary folder or a zarr of SpikeInterface, or an NWB file.
     progress : callable, optional
         Called with (step, done, total) as the work goes on.
 
@@ -79,6 +81,8 @@ def write(
         If something is in the way, or cannot be written.
     ParameterError
         If there is no such format.
+    MissingExtraError
+        If NWB is asked for and NeuroConv is not installed.
     """
     if file_format not in FORMATS:
         raise ParameterError(f"file_format {file_format!r} is not known: use one of {', '.join(FORMATS)}")
@@ -104,7 +108,7 @@ def _open(folder: str | PathLike[str]) -> HybridRun:
 def _complete(run: HybridRun, source: FlatRecording, progress: ProgressCallback) -> WriteResult:
     """Write the flat files into the run's own folder, and note there that they are."""
     folder = run.output_directory
-    witnesses = look_at(file.path for file in source.files)
+    witnesses = look_at(source.source_files)
     with staging_folder(folder) as staging:
         # As it is now that nobody else can change it.
         manifest = read_manifest(folder)
@@ -114,7 +118,7 @@ def _complete(run: HybridRun, source: FlatRecording, progress: ProgressCallback)
         staged = tuple(staging / path.name for path in paths)
         are_copies = manifest.reset_files_are_untouched()
         if are_copies:
-            refuse_to_overwrite((file.path for file in source.files), paths)
+            refuse_to_overwrite(source.source_files, paths)
             for path, target in zip(paths, staged, strict=True):
                 path.replace(target)
         _refuse_existing(paths)
@@ -126,10 +130,14 @@ def _complete(run: HybridRun, source: FlatRecording, progress: ProgressCallback)
         fill_in_clipped(manifest.paths.artificial_units, table, _by_label(script, clipped))
         content = manifest.content | {"written": how, "reset": None, "num_clipped_samples": int(clipped.sum())}
         content["targets"] = [{"name": path.name, **identity(path)} for path in staged]
-        content["checksums"] = content.get("checksums", {}) | checksums_of((staged_run.journal, table))
+        described = (staged_run.description,) if manifest.reader is not None else ()
+        for path in described:
+            write_description(path, run.flat_recording_in(staging))
+        content["files"] = list(dict.fromkeys([*(path.name for path in described), *content["files"]]))
+        content["checksums"] = content.get("checksums", {}) | checksums_of((staged_run.journal, table, *described))
         store_manifest(content, staged_run.manifest)
         refuse_changes(witnesses)
-        publish([*staged, staged_run.journal, table, staged_run.manifest], folder, [])
+        publish([*staged, *described, staged_run.journal, table, staged_run.manifest], folder, [])
         run.manifest.renew(content)
     return WriteResult(paths)
 
@@ -140,7 +148,7 @@ def _write_elsewhere(run: HybridRun, source: FlatRecording, folder: Path, progre
     metas = [run.output_directory / name for name in manifest.content["files"] if name.endswith(".meta")]
     paths = tuple(folder / path.name for path in manifest.target_paths)
     others = tuple(folder / meta.name for meta in metas)
-    witnesses = look_at(file.path for file in source.files)
+    witnesses = look_at(source.source_files)
     with staging_folder(folder) as staging:
         _refuse_existing([*paths, *others])
         staged = tuple(staging / path.name for path in paths)
@@ -148,6 +156,10 @@ def _write_elsewhere(run: HybridRun, source: FlatRecording, folder: Path, progre
         for meta in metas:
             shutil.copyfile(meta, staging / meta.name)
         refuse_changes(witnesses)
+        if manifest.reader is not None:
+            described = staging / manifest.paths.description.name
+            write_description(described, run.flat_recording_in(staging))
+            staged = (*staged, described)
         publish([*staged, *(staging / meta.name for meta in metas)], folder, [])
     return WriteResult(paths)
 
@@ -171,9 +183,10 @@ def _write_files(
     """Write the hybrid's flat files; says how, and how many samples of each event were clipped."""
     if are_copies:
         return OVER_COPY, render_into(targets, recording, script, progress=progress)
-    check_free_space(targets[0].parent, sum(file.path.stat().st_size for file in recording.files))
+    sizes = [file.num_samples * recording.bytes_per_sample + file.num_trailing_bytes for file in recording.files]
+    check_free_space(targets[0].parent, sum(sizes))
     touched = int(np.diff(script.spans(MAX_SPAN_SAMPLES), axis=1).sum())
-    in_one_pass = touched > ONE_PASS_SHARE * recording.num_samples
+    in_one_pass = not recording.is_copyable or touched > ONE_PASS_SHARE * recording.num_samples
     total = max(len(targets), 1)
     for done, (file, target) in enumerate(zip(recording.files, targets, strict=True)):
         if not in_one_pass:
@@ -194,21 +207,27 @@ def _save(
     """Let SpikeInterface save the recording that is rendered as it is read."""
     default = run.output_directory / f"hybrid-{run.manifest.session_name}"
     folder = Path(output).expanduser().resolve() if output is not None else default
-    if file_format == "zarr" and folder.suffix != ".zarr":
-        folder = folder.with_name(f"{folder.name}.zarr")  # SpikeInterface knows it by that
+    suffix = {"zarr": ".zarr", "nwb": ".nwb"}.get(file_format, "")
+    if not folder.name.endswith(suffix):
+        folder = folder.with_name(f"{folder.name}{suffix}")  # SpikeInterface knows it by that
+    if file_format == "nwb":
+        require_nwb_extra()
     progress("writing", 0, 1)
     with staging_folder(folder.parent) as staging:
         _refuse_existing([folder])
         register(run.output_directory, [folder], is_locked=folder.parent == run.output_directory)
         staged = staging / folder.name
-        run.recording.save(
-            folder=staged,
-            format="zarr" if file_format == "zarr" else "binary",
-            n_jobs=1,
-            chunk_duration="1s",
-            progress_bar=False,
-            verbose=False,
-        )
+        if file_format == "nwb":
+            save_nwb(run, staged)
+        else:
+            run.recording.save(
+                folder=staged,
+                format="zarr" if file_format == "zarr" else "binary",
+                n_jobs=1,
+                chunk_duration="1s",
+                progress_bar=False,
+                verbose=False,
+            )
         staged.replace(folder)
     progress("writing", 1, 1)
     return WriteResult((folder,))

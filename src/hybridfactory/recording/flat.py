@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 
 from hybridfactory.errors import MissingFileError, RecordingError
 
-__all__ = ["FlatFile", "FlatReader", "FlatRecording", "open_flat_recording"]
+__all__ = ["FlatFile", "FlatReader", "FlatRecording", "hybrid_name", "open_flat_recording", "refuse_overlaps"]
+
+
+def hybrid_name(name: str) -> str:
+    """File name of the hybrid of a source file: ``data.bin`` → ``data.GT.bin``, ``data`` → ``data.GT``."""
+    path = Path(name)
+    return f"{path.stem}.GT{path.suffix}"
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,11 @@ class FlatFile:
     def stop_sample(self) -> int:
         """Timeline index after the file's last sample."""
         return self.start_sample + self.num_samples
+
+    @property
+    def hybrid_name(self) -> str:
+        """Name of the hybrid's file."""
+        return hybrid_name(self.path.name)
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,26 @@ class FlatRecording:
     def num_samples(self) -> int:
         """Samples in all files together, gaps not counted."""
         return sum(file.num_samples for file in self.files)
+
+    @property
+    def source_files(self) -> tuple[Path, ...]:
+        """Everything on the disk that the samples come from."""
+        return tuple(file.path for file in self.files)
+
+    @property
+    def is_copyable(self) -> bool:
+        """Whether the hybrid's files can begin as copies of the files."""
+        return True
+
+    @property
+    def gains_uV(self) -> NDArray[np.float64] | None:
+        """µV per count of every row, where the files themselves tell; shape (num_rows,)."""
+        return None
+
+    @property
+    def offsets_uV(self) -> NDArray[np.float64] | None:
+        """µV at a count of 0 of every row, where the files themselves tell; shape (num_rows,)."""
+        return None
 
     def file_of(self, samples: NDArray[np.int64]) -> NDArray[np.int64]:
         """Index of the file each timeline sample lies in, -1 for samples in a gap or outside."""
@@ -201,6 +232,18 @@ def open_flat_recording(
                 "connected = False), or set raw_source_rows"
             )
         files.append(FlatFile(path, int(start), num_samples, trailing))
+    refuse_overlaps(files)
+    return FlatRecording(tuple(files), dtype, num_rows, sampling_frequency)
+
+
+def refuse_overlaps(files: Sequence[FlatFile]) -> None:
+    """See that files follow each other on the timeline.
+
+    Raises
+    ------
+    RecordingError
+        If they are out of order, or overlap.
+    """
     for earlier, later in pairwise(files):
         if later.start_sample < earlier.start_sample:
             raise RecordingError(
@@ -212,4 +255,3 @@ def open_flat_recording(
                 f"start_time: {later.path.name} starts at {later.start_sample}, but {earlier.path.name} ends at "
                 f"{earlier.stop_sample}: the files overlap on the timeline; check start_time and the probe's rows"
             )
-    return FlatRecording(tuple(files), dtype, num_rows, sampling_frequency)

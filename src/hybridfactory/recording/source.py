@@ -9,7 +9,7 @@ import numpy as np
 
 from hybridfactory.errors import MissingFileError, ProbeError, RecordingError
 from hybridfactory.probes import Probe
-from hybridfactory.recording.flat import FlatRecording, open_flat_recording
+from hybridfactory.recording.flat import FlatRecording, hybrid_name, open_flat_recording
 from hybridfactory.recording.natural_order import files_in_natural_order
 from hybridfactory.recording.spikeglx import get_start_times, read_probe_from_meta
 from hybridfactory.recording.spikeglx_meta import SpikeGLXMeta, meta_path_of, read_meta
@@ -27,12 +27,6 @@ class Source:
     probe: Probe
     metas: tuple[SpikeGLXMeta | None, ...]
     warnings: tuple[str, ...]
-
-
-def hybrid_name(name: str) -> str:
-    """File name of the hybrid of a source file: ``data.bin`` → ``data.GT.bin``, ``data`` → ``data.GT``."""
-    path = Path(name)
-    return f"{path.stem}.GT{path.suffix}"
 
 
 def find_source_files(raw_source_file: Path) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,9 +178,9 @@ def _sites_around(run: HybridRun, row: int) -> tuple[NDArray[np.int64], NDArray[
 
 def _gains_of_rows(run: HybridRun) -> NDArray[np.float64] | None:
     """µV per count for each raw row; NaN for rows that are not connected. None where they are not known."""
-    if not any(name.endswith(".meta") for name in run.manifest.content["files"]):
+    if run.manifest.reader is None and not any(name.endswith(".meta") for name in run.manifest.content["files"]):
         return None
-    source_is_there = all(Path(item["path"]).is_file() for item in run.manifest.content["sources"])
+    source_is_there = all(path.is_file() for path in run.manifest.source_paths)
     known = (run.recording if source_is_there else run.written_recording).get_channel_gains()
     if known is None:
         return None

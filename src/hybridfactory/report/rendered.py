@@ -23,24 +23,27 @@ class RenderedRecording(FlatRecording):
     Parameters
     ----------
     script : InjectionScript
+    source : FlatRecording
     """
 
     script: InjectionScript
+    source: FlatRecording
 
     @contextmanager
     def reader(self) -> Iterator[FlatReader]:
         """Open the source's files for reading, for as long as the context lasts."""
-        with super().reader() as plain:
-            yield _RenderingReader(self, plain.descriptors, self.script)
+        with self.source.reader() as plain:
+            yield _RenderingReader(self, (), self.script, plain)
 
 
 @dataclass(frozen=True)
 class _RenderingReader(FlatReader):
     script: InjectionScript
+    plain: FlatReader
 
     def read_into(self, traces: NDArray[np.generic], file_index: int, start: int) -> None:
         """Fill an array with the hybrid's samples from `start` on, counted from the file's first."""
-        super().read_into(traces, file_index, start)
+        self.plain.read_into(traces, file_index, start)
         render_in_place(traces, self.recording.files[file_index].start_sample + start, self.script)
 
 
@@ -70,7 +73,7 @@ def open_source_and_hybrid(manifest: Manifest) -> tuple[FlatRecording, FlatRecor
     paths = manifest.source_paths
     missing = [path for path in paths if not path.is_file()]
     if not missing:
-        source = manifest.recording_in(paths)
+        source = manifest.source_recording
         if not manifest.is_of(source):
             raise RecordingError(
                 f"{manifest.folder}: its source {paths[0]} was changed after the run, so that the spikes are no "
@@ -78,7 +81,7 @@ def open_source_and_hybrid(manifest: Manifest) -> tuple[FlatRecording, FlatRecor
             )
         script = load_script(manifest.paths.script)
         stated = (source.files, source.dtype, source.num_rows, source.sampling_frequency)
-        return source, RenderedRecording(*stated, script), ""
+        return source, RenderedRecording(*stated, script, source), ""
     if not all(path.is_file() for path in manifest.target_paths):
         raise MissingFileError(
             f"source file {missing[0]} is gone, and so is the hybrid in {manifest.folder}: put one of them back"

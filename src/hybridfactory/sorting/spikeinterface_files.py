@@ -1,14 +1,13 @@
 """Sortings that SpikeInterface has saved: folders, zarr, npz and json, loaded without running what they hold."""
 
 import json
-from importlib import import_module
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from hybridfactory.errors import MissingFileError, SortingError
+from hybridfactory.spikeinterface_safety import UNREADABLE, refuse_foreign_classes, refuse_pickled_arrays
 
 __all__ = ["holds_spikeinterface_sorting", "load_spikeinterface_sorting"]
 
@@ -20,30 +19,6 @@ MARKS = (
     "spikeinterface_log.json",
     "cached.json",
 )
-
-UNPICKLING = (
-    "NumpyFolderSorting",
-    "NpzFolderSorting",
-    "ZarrSortingExtractor",
-    "BinaryFolderRecording",
-    "ZarrRecordingExtractor",
-)
-"""Classes that unpickle what lies in the folder that they are given."""
-
-UNREADABLE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    BadZipFile,
-    EOFError,
-    ImportError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-"""What SpikeInterface's readers raise where a file is not as they expect it."""
 
 
 def holds_spikeinterface_sorting(path: Path) -> bool:
@@ -116,7 +91,7 @@ def _load(path: Path) -> Any:
 def _from_json(path: Path) -> Any:
     from spikeinterface.core import load  # noqa: PLC0415
 
-    _refuse_foreign_classes(json.loads(path.read_bytes()), path)
+    refuse_foreign_classes(json.loads(path.read_bytes()), path, SortingError, "sorting")
     return load(path, base_folder=path.parent)
 
 
@@ -164,34 +139,5 @@ def _from_zarr(path: Path) -> Any:
 
     # A SortingAnalyzer keeps its sorting in a group; its recording, which may be a pickle, is left alone.
     group = "sorting" if (path / "sorting").is_dir() else None
-    for description in (path / (group or ".")).rglob(".zarray"):
-        codecs = json.loads(description.read_bytes()).get("filters") or []
-        if any("pickle" in str(codec.get("id", "")) for codec in codecs):
-            raise SortingError(f"{description.parent}: is a pickle, which may run code; save the sorting again")
+    refuse_pickled_arrays(path / (group or "."), SortingError, "sorting")
     return ZarrSortingExtractor(path, zarr_group=group)
-
-
-def _refuse_foreign_class(name: str, path: Path) -> None:
-    from spikeinterface.core.base import BaseExtractor  # noqa: PLC0415
-
-    module, _, attribute = name.rpartition(".")
-    found = None
-    if module.startswith("spikeinterface."):
-        found = getattr(import_module(module), attribute, None)
-    if not (isinstance(found, type) and issubclass(found, BaseExtractor)):
-        raise SortingError(f"{path}: names the class {name}, which is no sorting of SpikeInterface; save it again")
-    if attribute in UNPICKLING:
-        raise SortingError(f"{path}: refers to a {attribute}; give that folder itself")
-
-
-def _refuse_foreign_classes(content: Any, path: Path) -> None:
-    """Let a json file name classes of SpikeInterface only: whatever it names is imported and called."""
-    if isinstance(content, dict):
-        name = content.get("class")
-        if name is not None and "kwargs" in content:
-            _refuse_foreign_class(str(name), path)
-        values = list(content.values())
-    else:
-        values = content if isinstance(content, list) else []
-    for value in values:
-        _refuse_foreign_classes(value, path)

@@ -50,7 +50,8 @@ def read_natives(run: HybridRun, timeline: Timeline) -> OriginalSorting:
             output_type=parameters.get("output_type"),
             label_base=label_base,
             source_paths=[Path(source["path"]) for source in run.manifest.content["sources"]],
-        )
+            sampling_frequency=run.sampling_frequency,
+        ).on_timeline([int(source["start_sample"]) for source in run.manifest.content["sources"]])
     except HybridFactoryError as error:
         return _from_annotations(run, timeline, folder, label_base, error)
     natives = _placed(run, timeline, sorting.spike_times, sorting.spike_labels, label_base, sorting.unit_main_rows)
