@@ -21,7 +21,8 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add what docs/figures.py has drawn, and the changelog, which lies beside the README."""
     for path in sorted(DRAWN.iterdir() if DRAWN.is_dir() else ()):
         files.append(File.generated(config, f"drawn/{path.name}", abs_src_path=str(path)))
-    files.append(File.generated(config, "changelog.md", content=CHANGELOG.read_text(encoding="utf-8")))
+    changes = CHANGELOG.read_text(encoding="utf-8").replace("](docs/", "](")
+    files.append(File.generated(config, "changelog.md", content=changes))
     return files
 
 
