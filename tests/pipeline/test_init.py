@@ -180,7 +180,7 @@ def test_a_filtered_copy_is_not_the_recording(place: World, tmp_path: Path) -> N
     write_channels(place, tmp_path / "sorted")
     params = tmp_path / "sorted" / "params.py"
     params.write_text(params.read_text().replace("hp_filtered = False", "hp_filtered = True"))
-    with pytest.raises(ParameterError, match=r"names a filtered copy only\): give --raw"):
+    with pytest.raises(ParameterError, match=r"calls .* filtered: .* is the recording, name it\): give --raw"):
         find_inputs(tmp_path, Known())
 
 

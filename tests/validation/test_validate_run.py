@@ -416,3 +416,11 @@ def test_the_run_lists_what_was_made_of_it(hybrid: Sorted, perfect: Path, tmp_pa
     assert inside and set(derived) == inside
     compare(folder, perfect, output_directory=tmp_path / "elsewhere", report=False)
     assert json.loads((folder / "manifest.json").read_text())["derived"] == derived
+
+
+def test_the_donors_own_sorting_is_called_the_wrong_one(hybrid: Sorted, perfect: Path, tmp_path: Path) -> None:
+    of_donors = Path(hybrid.run.manifest.content["parameters"]["data_directory"])
+    result = validate(hybrid, [of_donors, perfect], tmp_path, names=["source", "hybrid"])
+    about = [note for note in result.notes if "the sorting that the donors came from" in note]
+    assert len(about) == 1
+    assert about[0].startswith("source is") and "sort the hybrid" in about[0]

@@ -212,7 +212,10 @@ class _Finder:
         beside = _spikeglx_beside(self.output.path)
         if beside:
             return beside, "lies beside the sorting"
-        what = "names a filtered copy only" if statement.is_filtered else "names no file that is there"
+        what = "names no file that is there"
+        if statement.is_filtered and statement.raw_files:
+            named = ", ".join(map(str, statement.raw_files))
+            what = f"calls {named} filtered: a filtered copy will not do, but if it is the recording, name it"
         answer = self._missing("--raw", f"the raw recording ({statement.stated_in} {what})", "Raw recording (path)")
         return find_raw([Path(answer).expanduser()]), "given"
 

@@ -104,7 +104,8 @@ def validate(
     tested = [lay_on_timeline(item, name, hybrid.truth) for item, name in zip(found, chosen, strict=True)]
     surroundings = survey(hybrid.truth, hybrid.natives)
     sorters = [score_sorting(hybrid, surroundings, item, settings, progress=progress) for item in tested]
-    result = _collect(hybrid, sorters, target, settings)
+    notes = hybrid.notes + _notes_on(sources, chosen, hybrid)
+    result = _collect(hybrid, sorters, target, settings, notes)
     _write(result, report, progress)
     return result
 
@@ -169,7 +170,22 @@ def _default_name(source: Any, place: int) -> str:
     return UNFIT_FOR_NAMES.sub("_", name).strip(" .") or f"sorting-{place}"
 
 
-def _collect(hybrid: Hybrid, sorters: Sequence[SorterResult], target: Path, settings: Settings) -> ValidationResult:
+def _notes_on(sources: Sequence[Any], names: Sequence[str], hybrid: Hybrid) -> tuple[str, ...]:
+    """Name sortings that cannot have found an injected spike: they are of the source."""
+    if hybrid.run is None:
+        return ()
+    of_donors = Path(hybrid.run.manifest.content["parameters"]["data_directory"]).resolve()
+    return tuple(
+        f"{name} is the sorting that the donors came from: it is of the source, which holds no injected spikes; "
+        "sort the hybrid, and give what comes of it"
+        for source, name in zip(sources, names, strict=True)
+        if not hasattr(source, "to_spike_vector") and Path(source).expanduser().resolve() == of_donors
+    )
+
+
+def _collect(
+    hybrid: Hybrid, sorters: Sequence[SorterResult], target: Path, settings: Settings, notes: tuple[str, ...]
+) -> ValidationResult:
     realism = {} if hybrid.run is None else hybrid.run.manifest.content.get("realism", {})
     return ValidationResult(
         session_name=hybrid.session_name,
@@ -184,5 +200,5 @@ def _collect(hybrid: Hybrid, sorters: Sequence[SorterResult], target: Path, sett
         sorters=tuple(sorters),
         ranking=rank(sorters),
         realism=MappingProxyType(dict(realism or {})),
-        notes=hybrid.notes,
+        notes=notes,
     )
