@@ -9,6 +9,7 @@ import pytest
 from hybridfactory.errors import OutputError, RecordingError
 from hybridfactory.injection import copying, writer
 from hybridfactory.injection.copying import copy_file
+from hybridfactory.injection.journal import MAX_RANGE_SAMPLES, take_checksums
 from hybridfactory.injection.lazy import HybridRecording
 from hybridfactory.injection.publishing import STAGING_NAME, publish
 from hybridfactory.injection.render import render
@@ -70,26 +71,38 @@ class TestRenderInto:
     ):
         loud = across.scaled(400)
         reference = copies_of(three_files, tmp_path / "reference")
-        counts = render_into(reference, three_files, loud.script)
+        counts = render_into(reference, three_files, loud.script).clipped
         assert counts.any()
         monkeypatch.setattr(writer, "MAX_SPAN_SAMPLES", longest)
         monkeypatch.setattr(writer, "SPANS_PER_TASK", per_task)
         monkeypatch.setattr(writer, "NUM_WORKERS", workers)
         monkeypatch.setattr(side_by_side, "NUM_WORKERS", workers)
         targets = copies_of(three_files, tmp_path / "other")
-        assert np.array_equal(render_into(targets, three_files, loud.script), counts)
+        assert np.array_equal(render_into(targets, three_files, loud.script).clipped, counts)
         assert [path.read_bytes() for path in targets] == [path.read_bytes() for path in reference]
         (tmp_path / "whole").mkdir()
         whole = tuple(tmp_path / "whole" / file.path.name for file in three_files.files)
-        assert np.array_equal(render_into(whole, three_files, loud.script, are_copies=False), counts)
+        assert np.array_equal(render_into(whole, three_files, loud.script, are_copies=False).clipped, counts)
         assert [path.read_bytes() for path in whole] == [path.read_bytes() for path in reference]
+
+    @pytest.mark.parametrize("are_copies", [True, False])
+    @pytest.mark.parametrize("longest", [7, 2048])
+    def test_journal_has_the_checksums_of_what_the_files_hold(
+        self, three_files, across, tmp_path, monkeypatch, are_copies, longest
+    ):
+        monkeypatch.setattr(writer, "MAX_SPAN_SAMPLES", longest)
+        targets = copies_of(three_files, tmp_path / "hybrid")
+        journal = render_into(targets, three_files, across.script, are_copies=are_copies).journal
+        assert np.array_equal(journal.ranges, across.script.spans(MAX_RANGE_SAMPLES))
+        found = take_checksums(targets, three_files, journal.ranges, step="checking")
+        assert np.array_equal(found, journal.checksums) and np.unique(found).size == found.size
 
     def test_clipped_samples_are_those_at_the_end_of_the_range(self, recording_of, scene_of, tmp_path):
         scene = scene_of(lambda label: [100 * label])
         recording = recording_of([host(1200)], [0])
         targets = copies_of(recording, tmp_path / "hybrid")
         loud = scene.scaled(1000)
-        counts = render_into(targets, recording, loud.script)
+        counts = render_into(targets, recording, loud.script).clipped
         hybrid = np.fromfile(targets[0], "<i2").reshape(-1, 10)
         patch = loud.patch(0, 1200) + np.fromfile(recording.files[0].path, "<i2").reshape(-1, 10)
         beyond = (patch > 32767.5) | (patch < -32768.5)

@@ -144,7 +144,7 @@ def test_more_than_four_gigabytes(vast: OddWorld, tmp_path: Path) -> None:
     num_samples = vast.raw.stat().st_size // (2 * NUM_ROWS)
     recording = FlatRecording((FlatFile(vast.raw, 0, num_samples),), vast.dtype, NUM_ROWS, RATE)
     [path] = [path for path in result.truth_paths if path.name.startswith("injection-")]
-    clipped = render_into((target,), recording, load_script(path))
+    clipped = render_into((target,), recording, load_script(path)).clipped
     assert clipped.sum() == 0
     np.testing.assert_array_equal(read_far(target), expected)
     assert target.stat().st_blocks * 512 < 50 << 20

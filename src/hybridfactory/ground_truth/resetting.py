@@ -118,7 +118,7 @@ def _refuse_changes(
 ) -> None:
     """See that nobody but the run wrote to what the run wrote to, nor, where that is in doubt, to anything else."""
     targets = manifest.target_paths
-    found = take_checksums(targets, recording, journal.ranges, progress=progress)
+    found = take_checksums(targets, recording, journal.ranges, step="checking the hybrid", progress=progress)
     others = journal.ranges[found != journal.checksums]
     if len(others):
         # An interrupted reset leaves ranges of which a part is the source's already.

@@ -5,7 +5,6 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +15,7 @@ from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
 from hybridfactory.recording.side_by_side import side_by_side
 
-if TYPE_CHECKING:
-    from hybridfactory.injection.script import InjectionScript
-
-__all__ = ["Journal", "empty_journal", "load_journal", "save_journal", "take_checksums", "write_journal"]
+__all__ = ["Journal", "empty_journal", "load_journal", "save_journal", "take_checksums"]
 
 MAX_RANGE_SAMPLES = 2048
 """Longest range with a checksum of its own. Part of the format's meaning, and not of how the work is cut."""
@@ -48,34 +44,12 @@ def empty_journal() -> Journal:
     return Journal(np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=np.uint32))
 
 
-def write_journal(
-    targets: tuple[Path, ...],
-    recording: FlatRecording,
-    script: "InjectionScript",
-    *,
-    progress: ProgressCallback = no_progress,
-) -> Journal:
-    """Read back what a script's events left in the hybrid's files.
-
-    Parameters
-    ----------
-    targets : tuple of pathlib.Path
-        The hybrid files, complete; one per file of the recording.
-    recording : FlatRecording
-        The source.
-    script : InjectionScript
-    progress : callable, optional
-    """
-    ranges = script.spans(MAX_RANGE_SAMPLES)
-    return Journal(ranges, take_checksums(targets, recording, ranges, progress=progress))
-
-
 def take_checksums(
     targets: tuple[Path, ...],
     recording: FlatRecording,
     ranges: NDArray[np.int64],
     *,
-    step: str = "checking what was written",
+    step: str,
     progress: ProgressCallback = no_progress,
 ) -> NDArray[np.uint32]:
     """CRC-32 of the bytes of some ranges.

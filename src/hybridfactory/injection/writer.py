@@ -1,23 +1,43 @@
 """Hybrid files on disk: touched ranges rendered over a copy of the source, or the whole in one pass."""
 
 import os
+import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hybridfactory.errors import OutputError
 from hybridfactory.injection.copying import flushing
+from hybridfactory.injection.journal import MAX_RANGE_SAMPLES, Journal
 from hybridfactory.injection.render import MAX_SPAN_SAMPLES, Workspace, render_in_place
 from hybridfactory.injection.script import InjectionScript
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatReader, FlatRecording
 from hybridfactory.recording.side_by_side import NUM_WORKERS, side_by_side
 
-__all__ = ["render_into", "restore_into"]
+__all__ = ["Rendered", "render_into", "restore_into"]
 
 SPANS_PER_TASK = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered:
+    """What became of a script's events in the hybrid's files.
+
+    Parameters
+    ----------
+    clipped : numpy.ndarray of int32, shape (num_events,)
+        Clipped samples of every event, in the script's order.
+    journal : Journal
+        The ranges that events touch, with the checksums of what was written there.
+    """
+
+    clipped: NDArray[np.int32]
+    journal: Journal
 
 
 def render_into(
@@ -27,7 +47,7 @@ def render_into(
     *,
     are_copies: bool = True,
     progress: ProgressCallback = no_progress,
-) -> NDArray[np.int32]:
+) -> Rendered:
     """Write the hybrid, and see it onto the disk.
 
     Parameters
@@ -43,17 +63,16 @@ def render_into(
 
     Returns
     -------
-    numpy.ndarray of int32, shape (num_events,)
-        Clipped samples of every event, in the script's order.
+    Rendered
     """
     clipped = np.zeros(script.samples.size, dtype=np.int32)
-    if are_copies:
-        spans = script.spans(MAX_SPAN_SAMPLES)
-    else:
-        spans = _all_spans(recording)
+    touched = script.spans(MAX_RANGE_SAMPLES)
+    spans, is_touched = touched, np.ones(len(touched), dtype=bool)
+    if not are_copies:
+        spans, is_touched = _with_gaps(touched, recording)
         _make_targets(targets, recording)
-    _over_spans(targets, recording, spans, script, clipped, "injecting", progress)
-    return clipped
+    checksums = _over_spans(targets, recording, spans, script, clipped, "injecting", progress)
+    return Rendered(clipped, Journal(touched, checksums[is_touched]))
 
 
 def restore_into(
@@ -80,13 +99,19 @@ def restore_into(
     _over_spans(targets, recording, ranges, None, None, "taking events back", progress)
 
 
-def _all_spans(recording: FlatRecording) -> NDArray[np.int64]:
-    """Every sample of every file, in pieces; shape (num_spans, 2)."""
-    parts = []
-    for file in recording.files:
-        starts = np.arange(file.start_sample, file.stop_sample, MAX_SPAN_SAMPLES, dtype=np.int64)
-        parts.append(np.stack([starts, np.minimum(starts + MAX_SPAN_SAMPLES, file.stop_sample)], axis=1))
-    return np.concatenate(parts)
+def _with_gaps(touched: NDArray[np.int64], recording: FlatRecording) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Every sample of every file: the touched ranges, and what lies between them; and which ones are touched."""
+    first = np.array([file.start_sample for file in recording.files], dtype=np.int64)
+    last = np.array([file.stop_sample for file in recording.files], dtype=np.int64)
+    starts, stops = np.sort(np.concatenate([first, touched[:, 1]])), np.sort(np.concatenate([touched[:, 0], last]))
+    gaps = np.stack([starts, stops], axis=1)[stops > starts]
+    counts = -(-np.diff(gaps, axis=1)[:, 0] // MAX_SPAN_SAMPLES)
+    piece = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    starts = np.repeat(gaps[:, 0], counts) + piece * MAX_SPAN_SAMPLES
+    gaps = np.stack([starts, np.minimum(starts + MAX_SPAN_SAMPLES, np.repeat(gaps[:, 1], counts))], axis=1)
+    spans = np.concatenate([touched, gaps])
+    order = np.argsort(spans[:, 0])
+    return spans[order], order < len(touched)
 
 
 def _make_targets(targets: tuple[Path, ...], recording: FlatRecording) -> None:
@@ -110,13 +135,16 @@ def _over_spans(
     clipped: NDArray[np.int32] | None,
     step: str,
     progress: ProgressCallback,
-) -> None:
-    """Write the source's samples of each span, rendered if there is a script, into the targets."""
+) -> NDArray[np.uint32]:
+    """Write the source's samples of each span into the targets; if there is a script, rendered, with CRC-32."""
+    checksums = np.zeros(len(spans), dtype=np.uint32)
     if len(spans) == 0:
-        return
+        return checksums
     files = recording.file_of(spans[:, 0])
     shares = np.array_split(np.arange(len(spans)), -(-len(spans) // SPANS_PER_TASK))
-    longest = int(np.diff(spans, axis=1).max())
+    longest = min(int(np.diff(spans, axis=1).max()), MAX_SPAN_SAMPLES)
+    # The system lets one thread write to a file at a time; it would have the others wait at full speed.
+    turn = Lock()
     spaces: SimpleQueue[Workspace] = SimpleQueue()
     for _ in range(NUM_WORKERS):
         spaces.put(Workspace(longest, recording))
@@ -125,7 +153,7 @@ def _over_spans(
         with recording.reader() as reader, flushing(descriptors):
             _refuse_sources(targets, descriptors, reader)
 
-            def work(share: NDArray[np.int64]) -> tuple[int, NDArray[np.int32]]:
+            def work(share: NDArray[np.int64]) -> tuple[int, NDArray[np.int32], list[int]]:
                 space = spaces.get()
                 # An event may reach over a cut into another task's span, so each task counts for itself.
                 first, last = (
@@ -134,16 +162,19 @@ def _over_spans(
                 part = script.part(first, last) if script else None
                 counts = np.zeros(last - first, dtype=np.int32)
                 try:
-                    for index in share:
-                        _write_span(reader, descriptors, int(files[index]), spans[index], part, counts, space)
+                    found = [
+                        _write_span(reader, descriptors, int(files[index]), spans[index], part, counts, space, turn)
+                        for index in share
+                    ]
                 finally:
                     # Also after an error: the next call would wait for it forever.
                     spaces.put(space)
-                return first, counts
+                return first, counts, found
 
             done = 0
             with side_by_side(work, shares) as results:
-                for share, (first, counts) in zip(shares, results, strict=True):
+                for share, (first, counts, found) in zip(shares, results, strict=True):
+                    checksums[share] = found
                     if clipped is not None:
                         clipped[first : first + counts.size] += counts
                     done += len(share)
@@ -151,6 +182,7 @@ def _over_spans(
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
+    return checksums
 
 
 def _refuse_sources(targets: tuple[Path, ...], descriptors: list[int], reader: FlatReader) -> None:
@@ -173,15 +205,20 @@ def _write_span(
     script: InjectionScript | None,
     clipped: NDArray[np.int32],
     space: Workspace,
-) -> None:
-    start, stop = int(span[0]), int(span[1])
-    file_start = reader.recording.files[file_index].start_sample
-    traces = space.traces[: stop - start]
-    reader.read_into(traces, file_index, start - file_start)
-    if script is not None:
-        render_in_place(traces, start, script, clipped, space)
-    view = memoryview(traces.view(np.uint8).reshape(-1).data)
-    offset = (start - file_start) * reader.recording.bytes_per_sample
-    written = 0
-    while written < len(view):
-        written += os.pwrite(descriptors[file_index], view[written:], offset + written)
+    turn: Lock,
+) -> int:
+    """Write one span, in pieces that fit into the workspace; the CRC-32 of its bytes if there is a script."""
+    file_start, checksum = reader.recording.files[file_index].start_sample, 0
+    for start in range(int(span[0]), int(span[1]), MAX_SPAN_SAMPLES):
+        traces = space.traces[: min(int(span[1]) - start, MAX_SPAN_SAMPLES)]
+        reader.read_into(traces, file_index, start - file_start)
+        view = memoryview(traces.view(np.uint8).reshape(-1).data)
+        if script is not None:
+            render_in_place(traces, start, script, clipped, space)
+            checksum = zlib.crc32(view, checksum)
+        offset = (start - file_start) * reader.recording.bytes_per_sample
+        written = 0
+        with turn:
+            while written < len(view):
+                written += os.pwrite(descriptors[file_index], view[written:], offset + written)
+    return checksum

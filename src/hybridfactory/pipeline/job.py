@@ -163,12 +163,7 @@ class Job:
 
     def _inject(self, script: "InjectionScript", earlier: Manifest | None, how: str) -> NDArray[np.int32] | None:
         """Write the hybrid's files, and the journal of what was written; clipped samples of every event."""
-        from hybridfactory.injection.journal import (  # noqa: PLC0415
-            empty_journal,
-            load_journal,
-            save_journal,
-            write_journal,
-        )
+        from hybridfactory.injection.journal import empty_journal, load_journal, save_journal  # noqa: PLC0415
         from hybridfactory.injection.writer import render_into, restore_into  # noqa: PLC0415
 
         if not self.write:
@@ -180,9 +175,9 @@ class Job:
             borrow_hybrid(earlier, targets)
             if earlier.is_written:
                 restore_into(targets, recording, before.ranges, progress=self.progress)
-        clipped = render_into(targets, recording, script, are_copies=how != IN_ONE_PASS, progress=self.progress)
-        save_journal(write_journal(targets, recording, script, progress=self.progress), self.staged.journal)
-        return clipped
+        rendered = render_into(targets, recording, script, are_copies=how != IN_ONE_PASS, progress=self.progress)
+        save_journal(rendered.journal, self.staged.journal)
+        return rendered.clipped
 
     def _finish(
         self, plan: InjectionPlan, warnings: list[str], how: str, num_clipped: int | None, hashes: list[str] | None

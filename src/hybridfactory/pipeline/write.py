@@ -19,12 +19,12 @@ from hybridfactory.ground_truth.run import HybridRun, load
 from hybridfactory.ground_truth.tables import fill_in_clipped
 from hybridfactory.ground_truth.witness import look_at, refuse_changes
 from hybridfactory.injection.copying import IN_ONE_PASS, ONE_PASS_SHARE, OVER_COPY, copy_file
-from hybridfactory.injection.journal import save_journal, write_journal
+from hybridfactory.injection.journal import save_journal
 from hybridfactory.injection.publishing import STAGING_NAME, publish
 from hybridfactory.injection.render import MAX_SPAN_SAMPLES
 from hybridfactory.injection.script import InjectionScript, load_script
 from hybridfactory.injection.staging import check_free_space, locked, staging_folder
-from hybridfactory.injection.writer import render_into
+from hybridfactory.injection.writer import Rendered, render_into
 from hybridfactory.pipeline.write_nwb import require_nwb_extra, save_nwb
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
@@ -123,12 +123,16 @@ def _complete(run: HybridRun, source: FlatRecording, progress: ProgressCallback)
                 path.replace(target)
         _refuse_existing(paths)
         script = load_script(manifest.paths.script)
-        how, clipped = _write_files(source, script, staged, progress, are_copies=are_copies)
+        how, rendered = _write_files(source, script, staged, progress, are_copies=are_copies)
         staged_run = RunPaths(staging, manifest.session_name)
-        save_journal(write_journal(staged, source, script, progress=progress), staged_run.journal)
+        save_journal(rendered.journal, staged_run.journal)
         table = staged_run.artificial_units
-        fill_in_clipped(manifest.paths.artificial_units, table, _by_label(script, clipped))
-        content = manifest.content | {"written": how, "reset": None, "num_clipped_samples": int(clipped.sum())}
+        fill_in_clipped(manifest.paths.artificial_units, table, _by_label(script, rendered.clipped))
+        content = manifest.content | {
+            "written": how,
+            "reset": None,
+            "num_clipped_samples": int(rendered.clipped.sum()),
+        }
         content["targets"] = [{"name": path.name, **identity(path)} for path in staged]
         described = (staged_run.description,) if manifest.reader is not None else ()
         for path in described:
@@ -179,8 +183,8 @@ def _write_files(
     progress: ProgressCallback,
     *,
     are_copies: bool = False,
-) -> tuple[str, NDArray[np.int32]]:
-    """Write the hybrid's flat files; says how, and how many samples of each event were clipped."""
+) -> tuple[str, Rendered]:
+    """Write the hybrid's flat files; says how, and what became of the events."""
     if are_copies:
         return OVER_COPY, render_into(targets, recording, script, progress=progress)
     sizes = [file.num_samples * recording.bytes_per_sample + file.num_trailing_bytes for file in recording.files]
@@ -192,8 +196,8 @@ def _write_files(
         if not in_one_pass:
             progress("copying", done, total)
             copy_file(file.path, target)
-    clipped = render_into(targets, recording, script, are_copies=not in_one_pass, progress=progress)
-    return (IN_ONE_PASS if in_one_pass else OVER_COPY), clipped
+    rendered = render_into(targets, recording, script, are_copies=not in_one_pass, progress=progress)
+    return (IN_ONE_PASS if in_one_pass else OVER_COPY), rendered
 
 
 def _by_label(script: InjectionScript, clipped: NDArray[np.int32]) -> dict[int, NDArray[np.int32]]:
