@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 from hybridfactory.events.alignment import PAD
 from hybridfactory.events.mean import denoise_mean
 from hybridfactory.events.noise import NoiseModel
+from hybridfactory.events.screening import SNIPPETS_AT_ONCE
 from hybridfactory.events.snippets import baseline_ramp
 
 __all__ = ["Average"]
 
-SNIPPETS_AT_ONCE = 64
 MIN_LASTING_ERRORS = 4.0
 
 

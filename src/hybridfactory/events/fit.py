@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hybridfactory.events.alignment import PAD, align, phase_of
 from hybridfactory.events.average import Average
-from hybridfactory.events.components import find_components
+from hybridfactory.events.components import Components, find_components
 from hybridfactory.events.footprint import deviations_from_noise, end_taper, footprint_weights
 from hybridfactory.events.mean import denoise_mean
 from hybridfactory.events.median import median_halves
@@ -184,6 +184,82 @@ def fit_unit(
     its background a second time.
     """
     is_finite = finite_windows(snippets)
+    seen = _see(snippets, background, is_finite)
+    if isinstance(seen, TooFewSpikes):
+        return seen
+    columns, noise = seen.columns, seen.noise
+    windows = TrainingWindows(snippets, is_finite, columns)
+    outcome = align_training(
+        windows, seen.quiet, seen.halves, seen.num_averaged, noise, samples_before, seen.floor, random
+    )
+    if isinstance(outcome, TooFewSpikes):
+        return outcome
+    aligned, shifted = outcome
+    rise_deviation = end_difference(background[finite_windows(background)]).std(axis=0)[columns]
+    average = Average(len(shifted[0]), rise_deviation)
+    rises = end_difference(without_infinities(snippets, is_finite))[:, columns]
+    average.add(shifted, rises, aligned.is_clean)
+    plain_mean = average.mean
+    residuals = deviations_from(plain_mean, shifted, noise)
+    del outcome, shifted  # as large as what comes next
+    found, directions = _find_directions(
+        residuals.whitened, np.flatnonzero(aligned.is_clean), plain_mean, seen, max_rank, random
+    )
+    waveform = average.waveform(noise)
+    fades = end_taper(len(waveform), fade_samples)[:, None] * seen.weights
+    fitted = FittedUnit(
+        columns=columns,
+        mean=waveform * fades,
+        components=(noise.unwhiten(directions) * fades).astype(np.float32),
+        noise=noise,
+        is_training=aligned.is_clean,
+        average=average,
+        end_share=_end_share(waveform),
+        fades=fades,
+        alignment=aligned.alignment,
+        plain_mean=plain_mean,
+        directions=noise.in_patterns(directions).reshape(len(directions), plain_mean.size),
+        gains=found.gains,
+        training_gains=found.training_gains,
+        screen=aligned.screen,
+    )
+    return fitted, fitted.encode_aligned(residuals, aligned.offsets, fitted.is_training, is_finite)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """Where a unit is seen, and the background there.
+
+    Parameters
+    ----------
+    columns : numpy.ndarray of int64, shape (num_columns,)
+        Of the rows that were read, those of the footprint.
+    weights : numpy.ndarray of float32, shape (num_columns,)
+        Fades at the footprint's border.
+    quiet : numpy.ndarray of float32, shape (num_windows, num_samples + 2 * PAD, num_columns)
+        The background.
+    halves : numpy.ndarray, shape (2, num_samples + 2 * PAD, num_columns)
+        Medians of the first and of the second half of the spikes.
+    num_averaged : int
+        Spikes behind them.
+    noise : NoiseModel
+    floor : float
+        Smallest variance that a recording can have.
+    """
+
+    columns: NDArray[np.int64]
+    weights: NDArray[np.float32]
+    quiet: NDArray[np.float32]
+    halves: NDArray[np.float32]
+    num_averaged: int
+    noise: NoiseModel
+    floor: float
+
+
+def _see(
+    snippets: NDArray[np.generic], background: NDArray[np.generic], is_finite: NDArray[np.bool_]
+) -> _Seen | TooFewSpikes:
+    """Find the rows on which a unit is seen, and measure their background; arguments as of `fit_unit`."""
     if is_finite.sum() < MIN_TRAINING_SPIKES:
         return TooFewSpikes(int(is_finite.sum()))
     quiet = remove_baseline(background[finite_windows(background)])
@@ -203,50 +279,31 @@ def fit_unit(
     # Taken and not indexed: an index would lay the rows out last to first.
     quiet, halves = np.take(quiet, columns, axis=2), np.take(halves, columns, axis=2)
     noise = estimate_noise(quiet[:, PAD:-PAD], floor)
-    windows = TrainingWindows(snippets, is_finite, columns)
-    outcome = align_training(windows, quiet, halves, num_averaged, noise, samples_before, floor, random)
-    if isinstance(outcome, TooFewSpikes):
-        return outcome
-    aligned, shifted = outcome
-    used = np.flatnonzero(aligned.is_clean)
-    rise_deviation = end_difference(background[finite_windows(background)]).std(axis=0)[columns]
-    average = Average(len(shifted[0]), rise_deviation)
-    rises = end_difference(without_infinities(snippets, is_finite))[:, columns]
-    average.add(shifted, rises, aligned.is_clean)
-    plain_mean = average.mean
-    residuals = deviations_from(plain_mean, shifted, noise)
-    del outcome, shifted  # as large as what comes next
+    return _Seen(columns, weights[columns], quiet, halves, num_averaged, noise, floor)
+
+
+def _find_directions(
+    whitened: NDArray[np.float32],
+    used: NDArray[np.int64],
+    plain_mean: NDArray[np.float32],
+    seen: _Seen,
+    max_rank: int | None,
+    random: np.random.Generator,
+) -> tuple[Components, NDArray[np.float32]]:
+    """Decompose whitened deviations from the mean; what was found, and the directions over the whole window."""
+    noise, quiet = seen.noise, seen.quiet
     whitened_mean = noise.whiten(denoise_mean(plain_mean, noise, used.size))
     active = _active_features(whitened_mean).reshape(-1)
     found = find_components(
-        _features(noise, residuals.whitened, used, active),
+        _features(noise, whitened, used, active),
         noise.whiten(quiet[:, PAD:-PAD]).reshape(len(quiet), -1)[:, active],
         whitened_mean.reshape(-1)[active],
         max_rank=max_rank,
         random=random,
     )
-    flat = np.zeros((len(found.directions), active.size), dtype=np.float32)
-    flat[:, active] = found.directions
-    directions = flat.reshape(len(flat), *plain_mean.shape)
-    waveform = average.waveform(noise)
-    fades = end_taper(len(waveform), fade_samples)[:, None] * weights[columns]
-    fitted = FittedUnit(
-        columns=columns,
-        mean=waveform * fades,
-        components=(noise.unwhiten(directions) * fades).astype(np.float32),
-        noise=noise,
-        is_training=aligned.is_clean,
-        average=average,
-        end_share=_end_share(waveform),
-        fades=fades,
-        alignment=aligned.alignment,
-        plain_mean=plain_mean,
-        directions=noise.in_patterns(directions).reshape(flat.shape),
-        gains=found.gains,
-        training_gains=found.training_gains,
-        screen=aligned.screen,
-    )
-    return fitted, fitted.encode_aligned(residuals, aligned.offsets, fitted.is_training, is_finite)
+    directions = np.zeros((len(found.directions), active.size), dtype=np.float32)
+    directions[:, active] = found.directions
+    return found, directions.reshape(len(directions), *plain_mean.shape)
 
 
 def _end_share(waveform: NDArray[np.float32]) -> float:
