@@ -1,12 +1,16 @@
-"""The way the hybrid is written, and onto the disk."""
+"""The source's bytes into another file, and onto the disk."""
 
+import errno
 import os
 import time
+from threading import Event
 
 import pytest
 
-from hybridfactory.injection import copying
-from hybridfactory.injection.copying import flushing, touched_share
+from hybridfactory.errors import RecordingError
+from hybridfactory.injection import copying, target_file
+from hybridfactory.injection.copying import copy_file, flushing, touched_share
+from hybridfactory.injection.target_file import TargetFile
 
 
 def test_share_of_a_recording_that_events_touch():
@@ -16,33 +20,162 @@ def test_share_of_a_recording_that_events_touch():
 
 
 @pytest.fixture
-def file(tmp_path):
-    descriptor = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
-    yield descriptor
-    os.close(descriptor)
+def through_cache(monkeypatch):
+    """A file system without a disk of its own."""
+    monkeypatch.setattr(target_file, "_open_directly", lambda path, descriptor: None)
 
 
-def test_flushed_while_it_is_written_and_at_the_end(file, monkeypatch):
+@pytest.fixture
+def around_cache(monkeypatch):
+    """A disk that takes whole pages; what it does not take is refused as a disk refuses it."""
+    direct, write = set(), os.pwrite
+
+    def open_directly(path, descriptor):
+        opened = os.open(path, os.O_WRONLY)
+        direct.add(opened)
+        return opened
+
+    def pwrite(descriptor, data, offset):
+        if descriptor in direct and (offset % 4096 or len(data) % 4096):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return write(descriptor, data, offset)
+
+    monkeypatch.setattr(target_file, "_open_directly", open_directly)
+    monkeypatch.setattr(os, "pwrite", pwrite)
+
+
+class TestCopyFile:
+    @pytest.mark.parametrize("way", ["through_cache", "around_cache"])
+    @pytest.mark.parametrize("size", [0, 1, 1000, 8192, 70_000])
+    def test_copies_every_byte(self, tmp_path, monkeypatch, request, size, way):
+        request.getfixturevalue(way)
+        monkeypatch.setattr(copying, "COPY_BYTES", 4096)
+        monkeypatch.setattr(copying, "DIRECT_BYTES", 8192)
+        (tmp_path / "a").write_bytes(os.urandom(size))
+        (tmp_path / "b").write_bytes(b"longer than nothing" * 9000)
+        counts = []
+        copy_file(tmp_path / "a", tmp_path / "b", advance=counts.append)
+        assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+        assert sum(counts) == size
+
+    @pytest.mark.parametrize("calls_that_work", [0, 2])
+    def test_where_the_kernel_cannot_a_plain_copy_goes_on(
+        self, tmp_path, monkeypatch, through_cache, calls_that_work
+    ):
+        real, calls = os.copy_file_range, []
+
+        def fails_later(*arguments):
+            calls.append(arguments)
+            if len(calls) > calls_that_work:
+                raise OSError(errno.EOPNOTSUPP, "cannot")
+            return real(*arguments)
+
+        monkeypatch.setattr(os, "copy_file_range", fails_later)
+        monkeypatch.setattr(copying, "COPY_BYTES", 4096)
+        (tmp_path / "a").write_bytes(os.urandom(50_000))
+        copy_file(tmp_path / "a", tmp_path / "b")
+        assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+    @pytest.mark.parametrize(("way", "call"), [("through_cache", "copy_file_range"), ("around_cache", "pwrite")])
+    def test_other_errors_are_not_hidden(self, tmp_path, monkeypatch, request, way, call):
+        request.getfixturevalue(way)
+
+        def full(*arguments):
+            raise OSError(errno.ENOSPC, "no space")
+
+        monkeypatch.setattr(os, call, full)
+        (tmp_path / "a").write_bytes(b"x" * 5000)
+        with pytest.raises(OSError, match="no space"):
+            copy_file(tmp_path / "a", tmp_path / "b")
+
+    @pytest.mark.parametrize("way", ["through_cache", "around_cache"])
+    @pytest.mark.parametrize("left", [0, 5000, 20_000])
+    def test_a_source_that_shrinks_is_an_error(self, tmp_path, monkeypatch, request, way, left):
+        request.getfixturevalue(way)
+        monkeypatch.setattr(copying, "COPY_BYTES", 4096)
+        monkeypatch.setattr(copying, "DIRECT_BYTES", 4096)
+        source = tmp_path / "a"
+        source.write_bytes(os.urandom(50_000))
+
+        def shrink(descriptor, target):
+            os.truncate(source, left)
+            return False
+
+        monkeypatch.setattr(copying, "_share_blocks", shrink)
+        with pytest.raises(RecordingError, match="became shorter"):
+            copy_file(source, tmp_path / "b")
+
+    @pytest.mark.parametrize("way", ["through_cache", "around_cache"])
+    def test_stops_when_it_is_told_to(self, tmp_path, monkeypatch, request, way):
+        request.getfixturevalue(way)
+        monkeypatch.setattr(copying, "COPY_BYTES", 4096)
+        monkeypatch.setattr(copying, "DIRECT_BYTES", 4096)
+        (tmp_path / "a").write_bytes(os.urandom(50_000))
+        stop, counts = Event(), []
+
+        def advance(count):
+            counts.append(count)
+            stop.set()
+
+        copy_file(tmp_path / "a", tmp_path / "b", advance=advance, stop=stop)
+        assert counts == [4096]
+
+    def test_blocks_are_shared_where_the_file_system_can(self, tmp_path, monkeypatch):
+        """Then nothing is copied; it is the file system's own word that all bytes are there."""
+        (tmp_path / "a").write_bytes(os.urandom(5000))
+        counts = []
+
+        def share(descriptor, request, source):
+            os.sendfile(descriptor, source, 0, 5000)
+            return 0
+
+        monkeypatch.setattr(copying.fcntl, "ioctl", share)
+        monkeypatch.setattr(os, "copy_file_range", None)
+        monkeypatch.setattr(os, "pwrite", None)
+        copy_file(tmp_path / "a", tmp_path / "b", advance=counts.append)
+        assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() and counts == [5000]
+
+
+@pytest.fixture
+def target(tmp_path, through_cache):
+    opened = TargetFile(tmp_path / "file", is_new=True)
+    yield opened
+    opened.close()
+
+
+def test_flushed_while_it_is_written_and_at_the_end(target, monkeypatch):
     calls = []
     monkeypatch.setattr(copying, "SECONDS_BETWEEN_LOOKS", 0.01)
     monkeypatch.setattr(copying.os, "fdatasync", lambda descriptor: calls.append(("on the way", descriptor)))
     monkeypatch.setattr(copying.os, "fsync", lambda descriptor: calls.append(("at the end", descriptor)))
-    with flushing([file]):
+    with flushing([target]):
         time.sleep(0.2)
-    assert calls[0] == ("on the way", file) and calls[-1] == ("at the end", file)
+    assert calls[0] == ("on the way", target.descriptor) and calls[-1] == ("at the end", target.descriptor)
     assert [name for name, _ in calls].count("at the end") == 1
 
 
-def test_a_disk_that_fails_to_take_it_is_an_error(file, monkeypatch):
+def test_what_goes_around_the_cache_is_flushed_at_the_end_only(tmp_path, around_cache, monkeypatch):
+    calls = []
+    monkeypatch.setattr(copying, "SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr(copying.os, "fdatasync", None)
+    monkeypatch.setattr(copying.os, "fsync", calls.append)
+    target = TargetFile(tmp_path / "file", is_new=True)
+    with flushing([target]):
+        time.sleep(0.05)
+    target.close()
+    assert calls == [target.descriptor]
+
+
+def test_a_disk_that_fails_to_take_it_is_an_error(target, monkeypatch):
     def fail(descriptor):
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(copying, "SECONDS_BETWEEN_LOOKS", 0.01)
     monkeypatch.setattr(copying.os, "fdatasync", fail)
-    with pytest.raises(OSError, match="Input/output"), flushing([file]):
+    with pytest.raises(OSError, match="Input/output"), flushing([target]):
         time.sleep(0.1)
 
 
-def test_the_block_s_own_error_comes_first(file):
-    with pytest.raises(KeyError), flushing([file]):
+def test_the_block_s_own_error_comes_first(target):
+    with pytest.raises(KeyError), flushing([target]):
         raise KeyError

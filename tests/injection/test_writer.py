@@ -1,22 +1,18 @@
 """Hybrid files: copies of the source with the plan over them, and back again."""
 
-import errno
-import os
-
 import numpy as np
 import pytest
 
 from hybridfactory.errors import OutputError, RecordingError
-from hybridfactory.injection import copying, writer
+from hybridfactory.injection import regions, writer
 from hybridfactory.injection.copying import copy_file
-from hybridfactory.injection.journal import MAX_RANGE_SAMPLES, take_checksums
+from hybridfactory.injection.journal import take_checksums
 from hybridfactory.injection.lazy import HybridRecording
 from hybridfactory.injection.publishing import STAGING_NAME, publish
 from hybridfactory.injection.render import render
 from hybridfactory.injection.script import save_script
 from hybridfactory.injection.staging import check_free_space, staging_folder
 from hybridfactory.injection.writer import render_into, restore_into
-from hybridfactory.recording import side_by_side
 
 BEFORE, AFTER = 12, 18
 
@@ -65,18 +61,20 @@ class TestRenderInto:
             assert np.abs(after - before - patch).max() <= 0.5 + 1e-3
             assert np.array_equal(after[:, [2, 8, 9]], before[:, [2, 8, 9]])
 
-    @pytest.mark.parametrize(("longest", "per_task", "workers"), [(1, 3, 2), (7, 1, 5), (100, 64, 1), (8192, 2, 2)])
+    @pytest.mark.parametrize(
+        ("grid", "page", "per_task", "writers"), [(1, 20, 3, 2), (7, 512, 1, 5), (100, 4096, 64, 1), (8192, 60, 2, 2)]
+    )
     def test_same_bytes_and_counts_whatever_the_cut(
-        self, three_files, across, tmp_path, monkeypatch, longest, per_task, workers
+        self, three_files, across, tmp_path, monkeypatch, grid, page, per_task, writers
     ):
         loud = across.scaled(400)
         reference = copies_of(three_files, tmp_path / "reference")
         counts = render_into(reference, three_files, loud.script).clipped
         assert counts.any()
-        monkeypatch.setattr(writer, "MAX_SPAN_SAMPLES", longest)
-        monkeypatch.setattr(writer, "SPANS_PER_TASK", per_task)
-        monkeypatch.setattr(writer, "NUM_WORKERS", workers)
-        monkeypatch.setattr(side_by_side, "NUM_WORKERS", workers)
+        monkeypatch.setattr(regions, "GRID_SAMPLES", grid)
+        monkeypatch.setattr(regions, "PAGE_BYTES", page)
+        monkeypatch.setattr(writer, "REGIONS_PER_TASK", per_task)
+        monkeypatch.setattr(writer, "NUM_WRITERS", writers)
         targets = copies_of(three_files, tmp_path / "other")
         assert np.array_equal(render_into(targets, three_files, loud.script).clipped, counts)
         assert [path.read_bytes() for path in targets] == [path.read_bytes() for path in reference]
@@ -86,14 +84,14 @@ class TestRenderInto:
         assert [path.read_bytes() for path in whole] == [path.read_bytes() for path in reference]
 
     @pytest.mark.parametrize("are_copies", [True, False])
-    @pytest.mark.parametrize("longest", [7, 2048])
+    @pytest.mark.parametrize("per_task", [1, 64])
     def test_journal_has_the_checksums_of_what_the_files_hold(
-        self, three_files, across, tmp_path, monkeypatch, are_copies, longest
+        self, three_files, across, tmp_path, monkeypatch, are_copies, per_task
     ):
-        monkeypatch.setattr(writer, "MAX_SPAN_SAMPLES", longest)
+        monkeypatch.setattr(writer, "REGIONS_PER_TASK", per_task)
         targets = copies_of(three_files, tmp_path / "hybrid")
         journal = render_into(targets, three_files, across.script, are_copies=are_copies).journal
-        assert np.array_equal(journal.ranges, across.script.spans(MAX_RANGE_SAMPLES))
+        assert np.array_equal(journal.ranges, regions.cut_at_grid(across.script.ranges(), three_files))
         found = take_checksums(targets, three_files, journal.ranges, step="checking")
         assert np.array_equal(found, journal.checksums) and np.unique(found).size == found.size
 
@@ -147,49 +145,14 @@ class TestRenderInto:
             render_into(targets, three_files, across.script)
 
 
-@pytest.mark.parametrize("longest", [5, 8192])
-def test_taking_back_gives_the_source(three_files, across, tmp_path, monkeypatch, longest):
+@pytest.mark.parametrize("page", [20, 4096])
+def test_taking_back_gives_the_source(three_files, across, tmp_path, monkeypatch, page):
     targets = copies_of(three_files, tmp_path / "hybrid")
     render_into(targets, three_files, across.script)
     assert targets[0].read_bytes() != three_files.files[0].path.read_bytes()
-    monkeypatch.setattr(writer, "MAX_SPAN_SAMPLES", longest)
-    restore_into(targets, three_files, across.script.spans(longest))
+    monkeypatch.setattr(regions, "PAGE_BYTES", page)
+    restore_into(targets, three_files, across.script.ranges())
     assert [path.read_bytes() for path in targets] == [file.path.read_bytes() for file in three_files.files]
-
-
-class TestCopyFile:
-    @pytest.mark.parametrize("size", [0, 1, 1000, 70_000])
-    def test_copies_every_byte(self, tmp_path, monkeypatch, size):
-        monkeypatch.setattr(copying, "COPY_BYTES", 4096)
-        (tmp_path / "a").write_bytes(os.urandom(size))
-        (tmp_path / "b").write_bytes(b"longer than nothing" * 9000)
-        copy_file(tmp_path / "a", tmp_path / "b")
-        assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-
-    @pytest.mark.parametrize("calls_that_work", [0, 2])
-    def test_where_the_kernel_cannot_a_plain_copy_goes_on(self, tmp_path, monkeypatch, calls_that_work):
-        real, calls = os.copy_file_range, []
-
-        def fails_later(*arguments):
-            calls.append(arguments)
-            if len(calls) > calls_that_work:
-                raise OSError(errno.EOPNOTSUPP, "cannot")
-            return real(*arguments)
-
-        monkeypatch.setattr(os, "copy_file_range", fails_later)
-        monkeypatch.setattr(copying, "COPY_BYTES", 4096)
-        (tmp_path / "a").write_bytes(os.urandom(50_000))
-        copy_file(tmp_path / "a", tmp_path / "b")
-        assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-
-    def test_other_errors_are_not_hidden(self, tmp_path, monkeypatch):
-        def full(*arguments):
-            raise OSError(errno.ENOSPC, "no space")
-
-        monkeypatch.setattr(os, "copy_file_range", full)
-        (tmp_path / "a").write_bytes(b"x")
-        with pytest.raises(OSError, match="no space"):
-            copy_file(tmp_path / "a", tmp_path / "b")
 
 
 class TestLazyRecording:

@@ -12,7 +12,7 @@ from hybrid_world import World, contents, read_rows
 
 import hybridfactory
 from hybridfactory.errors import HybridFactoryError, MissingFileError, NothingInjectedError
-from hybridfactory.injection import copying, journal, publishing, script, writer
+from hybridfactory.injection import copying, journal, publishing, regions, script, writer
 from hybridfactory.injection.publishing import STAGING_NAME
 from hybridfactory.pipeline import job, planning, truth
 
@@ -274,7 +274,7 @@ def _fail_in(monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseExcepti
     monkeypatch.setattr(room, step, work_and_fail)
 
 
-@pytest.mark.parametrize("setting", ["spans", "workers", "blocks", "one pass"])
+@pytest.mark.parametrize("setting", ["pages", "workers", "blocks", "one pass"])
 def test_the_bytes_do_not_depend_on_how_the_work_is_cut(
     small_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
@@ -282,11 +282,11 @@ def test_the_bytes_do_not_depend_on_how_the_work_is_cut(
     from hybridfactory.recording import side_by_side
 
     small_world.run(tmp_path / "first", ground_truth_units=[1, 4])
-    if setting == "spans":
-        monkeypatch.setattr(writer, "MAX_SPAN_SAMPLES", 57)
+    if setting == "pages":
+        monkeypatch.setattr(regions, "PAGE_BYTES", 64)
     elif setting == "workers":
         monkeypatch.setattr(side_by_side, "NUM_WORKERS", 1)
-        monkeypatch.setattr(writer, "SPANS_PER_TASK", 3)
+        monkeypatch.setattr(writer, "REGIONS_PER_TASK", 3)
     elif setting == "one pass":
         monkeypatch.setattr(job, "ONE_PASS_SHARE", 0)
         monkeypatch.setattr(copying, "copy_file", _must_not_be_called)

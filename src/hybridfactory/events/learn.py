@@ -18,7 +18,7 @@ from hybridfactory.events.snippets import SnippetRequest, iter_slabs, read_snipp
 from hybridfactory.events.training import MIN_TRAINING_SPIKES, TooFewSpikes
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
-from hybridfactory.recording.side_by_side import side_by_side
+from hybridfactory.recording.side_by_side import NUM_WORKERS, side_by_side
 
 __all__ = ["ModelSettings", "RefusedUnit", "Sites", "learn_event_models"]
 
@@ -26,7 +26,7 @@ MAX_TRAINING_SPIKES = 1000
 NUM_BACKGROUND_WINDOWS = 400
 CANDIDATE_RADIUS_UM = 300.0
 MAX_CANDIDATE_ROWS = 64
-GROUP_BYTES = 96 << 20
+GROUP_BYTES = 120 << 20
 BATCH_SIZE = 64
 LAG_WORTH_A_NOTE_S = 1e-4
 SEARCH_S = 1e-3
@@ -183,20 +183,22 @@ def _prepare(
 def _groups(
     donors: Sequence[_Donor], recording: FlatRecording, settings: ModelSettings
 ) -> Iterator[tuple[list[_Donor], int]]:
-    """Split the donors so that the snippets of a group fit into `GROUP_BYTES`; each with the bytes it needs."""
+    """Split the donors so that the snippets of a group fit into `GROUP_BYTES`; each with the bytes it needs.
+
+    Of those that fit, one that would be fitted while the other workers have nothing to do is left for the next.
+    """
     width = settings.samples_before + 1 + settings.samples_after + 2 * PAD
-    group: list[_Donor] = []
-    used = 0
-    for donor in donors:
-        windows = donor.training.size + NUM_BACKGROUND_WINDOWS
-        size = windows * width * donor.rows.size * recording.dtype.itemsize
-        if group and used + size > GROUP_BYTES:
-            yield group, used
-            group, used = [], 0
-        group.append(donor)
-        used += size
-    if group:
-        yield group, used
+    sizes = [
+        (donor.training.size + NUM_BACKGROUND_WINDOWS) * width * donor.rows.size * recording.dtype.itemsize
+        for donor in donors
+    ]
+    first = 0
+    while first < len(donors):
+        count = max(int(np.searchsorted(np.cumsum(sizes[first:]), GROUP_BYTES, side="right")), 1)
+        if NUM_WORKERS < count < len(donors) - first:
+            count -= count % NUM_WORKERS
+        yield list(donors[first : first + count]), sum(sizes[first : first + count])
+        first += count
 
 
 def _learn_group(

@@ -167,7 +167,7 @@ def compare(
         def look(index: int, expected: Workspace, found: Workspace) -> _Piece:
             start, stop = spans[index].tolist()
             begin = start - held[files[index]].start_sample
-            ours, theirs = expected.traces[: stop - start], found.traces[: stop - start]
+            ours, theirs = expected.traces(stop - start), found.traces(stop - start)
             source_reader.read_into(ours, int(files[index]), begin)
             hybrid_reader.read_into(theirs, int(files[index]), begin)
             if accept_source and _are_equal(ours, theirs):

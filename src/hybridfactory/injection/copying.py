@@ -1,22 +1,33 @@
 """The source's bytes into the hybrid's files, in the background, and onto the disk as they come."""
 
 import errno
+import fcntl
 import math
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
 
 from hybridfactory.errors import RecordingError
+from hybridfactory.injection.target_file import TargetFile, aligned_memory
 from hybridfactory.progress import ProgressCallback
+from hybridfactory.recording.flat import read_fully
+from hybridfactory.recording.side_by_side import side_by_side
 
 __all__ = ["IN_ONE_PASS", "ONE_PASS_SHARE", "OVER_COPY", "copy_file", "copying", "flushing", "touched_share"]
 
 COPY_BYTES = 64 << 20
+DIRECT_BYTES = 4 << 20
+"""Pieces of a copy in the kernel, and of one that goes around the page cache."""
+
+FICLONE = 0x40049409
+"""Linux's request that a file share all blocks of another."""
+
 ONE_PASS_SHARE = 0.5
 """Where more than that is touched, writing over a copy would put most of it onto the disk twice."""
 
@@ -52,45 +63,84 @@ def copy_file(
     RecordingError
         If the source becomes shorter on the way.
     """
-    left = source.stat().st_size
-    in_kernel = True
-    with (
-        source.open("rb", buffering=0) as reader,
-        target.open("wb", buffering=0) as writer,
-        flushing([writer.fileno()]),
-    ):
-        while left and not (stop is not None and stop.is_set()):
-            count = min(COPY_BYTES, left)
-            try:
-                if in_kernel:
-                    count = os.copy_file_range(reader.fileno(), writer.fileno(), count)
-                else:
-                    count = os.sendfile(writer.fileno(), reader.fileno(), None, count)
-            except OSError as error:
-                if not in_kernel or error.errno not in NOT_IN_KERNEL:
-                    error.filename = error.filename or str(target)
-                    raise
-                in_kernel = False
-                continue
-            if not count:
+    size = source.stat().st_size
+    with source.open("rb", buffering=0) as reader, closing(TargetFile(target, is_new=True)) as writer:
+        if _share_blocks(reader.fileno(), writer):
+            advance(size)
+            return
+        pieces = _around_cache if writer.is_direct else _in_kernel
+        with flushing([writer]):
+            for count in pieces(reader.fileno(), writer, size):
+                size -= count
+                advance(count)
+                if stop is not None and stop.is_set():
+                    return
+            if size:
                 raise RecordingError(
                     f"{source} became shorter while it was copied; run again when the recording is complete"
                 )
-            left -= count
-            advance(count)
+
+
+def _share_blocks(source: int, target: TargetFile) -> bool:
+    """Let the target be the source's blocks until either is changed, if the file system can: no byte is copied."""
+    if sys.platform != "linux":
+        return False
+    try:
+        fcntl.ioctl(target.descriptor, FICLONE, source)
+    except OSError:
+        return False  # whatever kept it from that, an ordinary copy will tell if it matters
+    return True
+
+
+def _around_cache(source: int, target: TargetFile, size: int) -> Iterator[int]:
+    """Copy in pieces, one read while another is written; yields their sizes: less in all if the source is."""
+    buffers = [aligned_memory(min(DIRECT_BYTES, size)).data for _ in range(2)]
+
+    def read(index: int) -> memoryview:
+        view = buffers[index % 2][: size - index * DIRECT_BYTES]
+        return view[: read_fully(source, view, index * DIRECT_BYTES)]
+
+    with side_by_side(read, range(-(-size // DIRECT_BYTES)), num_workers=1) as views:
+        for index, view in enumerate(views):
+            target.write(view, index * DIRECT_BYTES)
+            yield len(view)
+
+
+def _in_kernel(source: int, target: TargetFile, size: int) -> Iterator[int]:
+    """Copy in pieces that this process never sees; yields their sizes: less in all if the source is."""
+    in_kernel = True
+    while size:
+        count = min(COPY_BYTES, size)
+        try:
+            if in_kernel:
+                count = os.copy_file_range(source, target.descriptor, count)
+            else:
+                count = os.sendfile(target.descriptor, source, None, count)
+        except OSError as error:
+            if not in_kernel or error.errno not in NOT_IN_KERNEL:
+                error.filename = error.filename or str(target.path)
+                raise
+            in_kernel = False
+            continue
+        if not count:
+            return
+        size -= count
+        yield count
 
 
 @contextmanager
-def flushing(descriptors: Sequence[int]) -> Iterator[None]:
+def flushing(targets: Sequence[TargetFile]) -> Iterator[None]:
     """See onto the disk what the block writes to some files, while it goes on writing; all of it at the end.
 
-    The system would keep gigabytes in memory, and leave the disk idle, until it is told at the end that they matter.
+    What goes through the page cache the system would keep there, and leave the disk idle, until it is told at the
+    end that it matters.
     """
     stop = Event()
+    cached = [target.descriptor for target in targets if not target.is_direct]
 
     def flush() -> None:
-        while not stop.wait(SECONDS_BETWEEN_LOOKS):
-            for descriptor in descriptors:
+        while cached and not stop.wait(SECONDS_BETWEEN_LOOKS):
+            for descriptor in cached:
                 os.fdatasync(descriptor)
 
     with ThreadPoolExecutor(1) as pool:
@@ -100,8 +150,8 @@ def flushing(descriptors: Sequence[int]) -> Iterator[None]:
         finally:
             stop.set()
         future.result()
-    for descriptor in descriptors:
-        os.fsync(descriptor)
+    for target in targets:
+        os.fsync(target.descriptor)
 
 
 @contextmanager

@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 from hybridfactory.errors import OutputError
 from hybridfactory.probes.npz_file import NpzDamageError, read_npz
 from hybridfactory.progress import ProgressCallback, no_progress
-from hybridfactory.recording.flat import FlatRecording
+from hybridfactory.recording.flat import FlatRecording, read_fully
 from hybridfactory.recording.side_by_side import side_by_side
 
 __all__ = ["Journal", "empty_journal", "load_journal", "save_journal", "take_checksums"]
-
-MAX_RANGE_SAMPLES = 2048
-"""Longest range with a checksum of its own. Part of the format's meaning, and not of how the work is cut."""
 
 RANGES_PER_TASK = 64
 
@@ -88,7 +85,10 @@ def take_checksums(
         found = []
         for index in task.tolist():
             view = buffer[: sizes[index]]
-            _fill(view, descriptors[files[index]], int(offsets[index]), targets[files[index]])
+            if read_fully(descriptors[files[index]], view, int(offsets[index])) < len(view):
+                raise OutputError(
+                    f"{targets[files[index]]} ends before what the run wrote does: it was cut short after the run"
+                )
             found.append(zlib.crc32(view))
         return found
 
@@ -102,15 +102,6 @@ def take_checksums(
     finally:
         _close(descriptors)
     return checksums
-
-
-def _fill(view: memoryview, descriptor: int, offset: int, path: Path) -> None:
-    filled = 0
-    while filled < len(view):
-        count = os.preadv(descriptor, [view[filled:]], offset + filled)
-        if not count:
-            raise OutputError(f"{path} ends before what the run wrote does: it was cut short after the run")
-        filled += count
 
 
 def _close(descriptors: Iterable[int]) -> None:

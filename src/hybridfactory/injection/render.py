@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hybridfactory.errors import OutputError
 from hybridfactory.injection.kernel import add_events, add_to_floats, add_to_integers, count_marked
 from hybridfactory.injection.script import InjectionScript
+from hybridfactory.injection.target_file import PAGE_BYTES, aligned_memory
 from hybridfactory.recording.flat import FlatRecording
 
 __all__ = ["MAX_SPAN_SAMPLES", "render"]
@@ -57,8 +58,16 @@ class Workspace:
     """
 
     def __init__(self, num_samples: int, recording: FlatRecording) -> None:
-        self.traces = np.empty((num_samples, recording.num_rows), dtype=recording.dtype)
+        self._recording = recording
+        self._bytes = aligned_memory(num_samples * recording.bytes_per_sample + PAGE_BYTES)
         self.patch = np.empty((num_samples, recording.num_rows), dtype=np.float32)
+
+    def traces(self, num_samples: int, start: int = 0) -> NDArray[np.generic]:
+        """Room for samples, as far from the beginning of a page as in a file whose sample `start` is the first."""
+        recording = self._recording
+        first = start * recording.bytes_per_sample % PAGE_BYTES
+        some = self._bytes[first : first + num_samples * recording.bytes_per_sample]
+        return some.view(recording.dtype).reshape(num_samples, recording.num_rows)
 
 
 def render_in_place(

@@ -117,23 +117,19 @@ class InjectionScript:
             row_starts=self.row_starts[count:] - row,
         )
 
-    def spans(self, max_samples: int) -> NDArray[np.int64]:
-        """Touched ranges of the timeline: overlapping windows merged, long ranges cut.
+    def ranges(self) -> NDArray[np.int64]:
+        """Touched ranges of the timeline, overlapping windows merged.
 
         Returns
         -------
-        numpy.ndarray of int64, shape (num_spans, 2)
+        numpy.ndarray of int64, shape (num_ranges, 2)
             Start and stop of each, ascending, not overlapping.
         """
         if self.samples.size == 0:
             return np.zeros((0, 2), dtype=np.int64)
         starts, stops = self.samples - self.samples_before, self.samples + self.samples_after + 1
         is_first = np.concatenate([[True], starts[1:] >= stops[:-1]])
-        starts, stops = starts[is_first], stops[np.concatenate([is_first[1:], [True]])]
-        counts = -(-(stops - starts) // max_samples)
-        piece = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        first = np.repeat(starts, counts) + piece * max_samples
-        return np.stack([first, np.minimum(first + max_samples, np.repeat(stops, counts))], axis=1)
+        return np.stack([starts[is_first], stops[np.concatenate([is_first[1:], [True]])]], axis=1)
 
 
 @dataclass(frozen=True, eq=False)

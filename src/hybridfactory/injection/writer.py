@@ -5,23 +5,27 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hybridfactory.errors import OutputError
 from hybridfactory.injection.copying import flushing
-from hybridfactory.injection.journal import MAX_RANGE_SAMPLES, Journal
-from hybridfactory.injection.render import MAX_SPAN_SAMPLES, Workspace, render_in_place
+from hybridfactory.injection.journal import Journal
+from hybridfactory.injection.regions import Region, Regions, cut_at_grid, regions_of, whole_regions
+from hybridfactory.injection.render import Workspace, render_in_place
 from hybridfactory.injection.script import InjectionScript
+from hybridfactory.injection.target_file import TargetFile, open_targets
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatReader, FlatRecording
-from hybridfactory.recording.side_by_side import NUM_WORKERS, side_by_side
+from hybridfactory.recording.side_by_side import side_by_side
 
 __all__ = ["Rendered", "render_into", "restore_into"]
 
-SPANS_PER_TASK = 64
+REGIONS_PER_TASK = 64
+
+NUM_WRITERS = 3
+"""One more than work at once, since each waits for the disk some of its time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,13 +70,12 @@ def render_into(
     Rendered
     """
     clipped = np.zeros(script.samples.size, dtype=np.int32)
-    touched = script.spans(MAX_RANGE_SAMPLES)
-    spans, is_touched = touched, np.ones(len(touched), dtype=bool)
+    ranges = cut_at_grid(script.ranges(), recording)
     if not are_copies:
-        spans, is_touched = _with_gaps(touched, recording)
         _make_targets(targets, recording)
-    checksums = _over_spans(targets, recording, spans, script, clipped, "injecting", progress)
-    return Rendered(clipped, Journal(touched, checksums[is_touched]))
+    regions = regions_of(ranges, recording) if are_copies else whole_regions(ranges, recording)
+    checksums = _over_regions(targets, recording, regions, script, clipped, "injecting", progress)
+    return Rendered(clipped, Journal(ranges, checksums))
 
 
 def restore_into(
@@ -96,22 +99,8 @@ def restore_into(
         Start and stop of each, on the timeline, each in one file.
     progress : callable, optional
     """
-    _over_spans(targets, recording, ranges, None, None, "taking events back", progress)
-
-
-def _with_gaps(touched: NDArray[np.int64], recording: FlatRecording) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Every sample of every file: the touched ranges, and what lies between them; and which ones are touched."""
-    first = np.array([file.start_sample for file in recording.files], dtype=np.int64)
-    last = np.array([file.stop_sample for file in recording.files], dtype=np.int64)
-    starts, stops = np.sort(np.concatenate([first, touched[:, 1]])), np.sort(np.concatenate([touched[:, 0], last]))
-    gaps = np.stack([starts, stops], axis=1)[stops > starts]
-    counts = -(-np.diff(gaps, axis=1)[:, 0] // MAX_SPAN_SAMPLES)
-    piece = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    starts = np.repeat(gaps[:, 0], counts) + piece * MAX_SPAN_SAMPLES
-    gaps = np.stack([starts, np.minimum(starts + MAX_SPAN_SAMPLES, np.repeat(gaps[:, 1], counts))], axis=1)
-    spans = np.concatenate([touched, gaps])
-    order = np.argsort(spans[:, 0])
-    return spans[order], order < len(touched)
+    regions = regions_of(cut_at_grid(ranges, recording), recording)
+    _over_regions(targets, recording, regions, None, None, "taking events back", progress)
 
 
 def _make_targets(targets: tuple[Path, ...], recording: FlatRecording) -> None:
@@ -127,98 +116,79 @@ def _make_targets(targets: tuple[Path, ...], recording: FlatRecording) -> None:
                 stream.write(source.read(file.num_trailing_bytes))
 
 
-def _over_spans(
-    targets: tuple[Path, ...],
+def _over_regions(
+    paths: tuple[Path, ...],
     recording: FlatRecording,
-    spans: NDArray[np.int64],
+    regions: Regions,
     script: InjectionScript | None,
     clipped: NDArray[np.int32] | None,
     step: str,
     progress: ProgressCallback,
 ) -> NDArray[np.uint32]:
-    """Write the source's samples of each span into the targets; if there is a script, rendered, with CRC-32."""
-    checksums = np.zeros(len(spans), dtype=np.uint32)
-    if len(spans) == 0:
-        return checksums
-    files = recording.file_of(spans[:, 0])
-    shares = np.array_split(np.arange(len(spans)), -(-len(spans) // SPANS_PER_TASK))
-    longest = min(int(np.diff(spans, axis=1).max()), MAX_SPAN_SAMPLES)
-    # The system lets one thread write to a file at a time; it would have the others wait at full speed.
-    turn = Lock()
+    """Write the source's samples of each region into the targets; if there is a script, rendered, with CRC-32."""
+    checksums = np.zeros(len(regions.ranges), dtype=np.uint32)
+    shares = [slice(first, first + REGIONS_PER_TASK) for first in range(0, len(regions), REGIONS_PER_TASK)]
     spaces: SimpleQueue[Workspace] = SimpleQueue()
-    for _ in range(NUM_WORKERS):
-        spaces.put(Workspace(longest, recording))
-    descriptors = [os.open(target, os.O_WRONLY) for target in targets]
-    try:
-        with recording.reader() as reader, flushing(descriptors):
-            _refuse_sources(targets, descriptors, reader)
+    for _ in range(NUM_WRITERS):
+        spaces.put(Workspace(int(np.diff(regions.samples).max(initial=0)), recording))
+    with recording.reader() as reader, open_targets(paths) as targets, flushing(targets):
+        _refuse_sources(targets, reader)
 
-            def work(share: NDArray[np.int64]) -> tuple[int, NDArray[np.int32], list[int]]:
-                space = spaces.get()
-                # An event may reach over a cut into another task's span, so each task counts for itself.
-                first, last = (
-                    script.events_in(int(spans[share[0], 0]), int(spans[share[-1], 1])) if script else (0, 0)
-                )
-                part = script.part(first, last) if script else None
-                counts = np.zeros(last - first, dtype=np.int32)
-                try:
-                    found = [
-                        _write_span(reader, descriptors, int(files[index]), spans[index], part, counts, space, turn)
-                        for index in share
-                    ]
-                finally:
-                    # Also after an error: the next call would wait for it forever.
-                    spaces.put(space)
-                return first, counts, found
+        def work(share: slice) -> tuple[int, NDArray[np.int32], list[int]]:
+            space = spaces.get()
+            # An event may reach over a cut into another task's region, so each task counts for itself.
+            first, last = script.events_in(*regions.extent(share)) if script else (0, 0)
+            part = script.part(first, last) if script else None
+            counts = np.zeros(last - first, dtype=np.int32)
+            found: list[int] = []
+            try:
+                for region in regions.part(share):
+                    found += _write_region(reader, targets[region.file_index], region, part, counts, space)
+            finally:
+                # Also after an error: the next call would wait for it forever.
+                spaces.put(space)
+            return first, counts, found
 
-            done = 0
-            with side_by_side(work, shares) as results:
-                for share, (first, counts, found) in zip(shares, results, strict=True):
-                    checksums[share] = found
-                    if clipped is not None:
-                        clipped[first : first + counts.size] += counts
-                    done += len(share)
-                    progress(step, done, len(spans))
-    finally:
-        for descriptor in descriptors:
-            os.close(descriptor)
+        summed = 0
+        with side_by_side(work, shares, num_workers=NUM_WRITERS) as results:
+            for share, (first, counts, found) in zip(shares, results, strict=True):
+                checksums[summed : summed + len(found)] = found
+                summed += len(found)
+                if clipped is not None:
+                    clipped[first : first + counts.size] += counts
+                progress(step, min(share.stop, len(regions)), len(regions))
     return checksums
 
 
-def _refuse_sources(targets: tuple[Path, ...], descriptors: list[int], reader: FlatReader) -> None:
+def _refuse_sources(targets: list[TargetFile], reader: FlatReader) -> None:
     """Look at the opened files themselves, whatever links lead to them: nothing is ever written to a source."""
-    for target, descriptor in zip(targets, descriptors, strict=True):
-        status = os.fstat(descriptor)
+    for target in targets:
+        status = os.fstat(target.descriptor)
         for file, source in zip(reader.recording.files, reader.descriptors, strict=False):
-            if os.path.sameopenfile(descriptor, source):
-                raise OutputError(f"{target} is the source {file.path} itself, which is never written to")
+            if os.path.sameopenfile(target.descriptor, source):
+                raise OutputError(f"{target.path} is the source {file.path} itself, which is never written to")
         for path in () if reader.descriptors else reader.recording.source_files:
             if os.path.samestat(status, path.stat()):
-                raise OutputError(f"{target} is the source {path} itself, which is never written to")
+                raise OutputError(f"{target.path} is the source {path} itself, which is never written to")
 
 
-def _write_span(
+def _write_region(
     reader: FlatReader,
-    descriptors: list[int],
-    file_index: int,
-    span: NDArray[np.int64],
+    target: TargetFile,
+    region: Region,
     script: InjectionScript | None,
     clipped: NDArray[np.int32],
     space: Workspace,
-    turn: Lock,
-) -> int:
-    """Write one span, in pieces that fit into the workspace; the CRC-32 of its bytes if there is a script."""
-    file_start, checksum = reader.recording.files[file_index].start_sample, 0
-    for start in range(int(span[0]), int(span[1]), MAX_SPAN_SAMPLES):
-        traces = space.traces[: min(int(span[1]) - start, MAX_SPAN_SAMPLES)]
-        reader.read_into(traces, file_index, start - file_start)
-        view = memoryview(traces.view(np.uint8).reshape(-1).data)
-        if script is not None:
-            render_in_place(traces, start, script, clipped, space)
-            checksum = zlib.crc32(view, checksum)
-        offset = (start - file_start) * reader.recording.bytes_per_sample
-        written = 0
-        with turn:
-            while written < len(view):
-                written += os.pwrite(descriptors[file_index], view[written:], offset + written)
-    return checksum
+) -> list[int]:
+    """Write one region; if there is a script, rendered, with the CRC-32 of each range in it."""
+    traces = space.traces(region.stop - region.start, region.start)
+    reader.read_into(traces, region.file_index, region.start)
+    view = memoryview(traces.view(np.uint8).reshape(-1).data)
+    checksums = []
+    if script is not None:
+        file_start = reader.recording.files[region.file_index].start_sample
+        render_in_place(traces, file_start + region.start, script, clipped, space)
+        checksums = [zlib.crc32(view[first:last]) for first, last in region.places]
+    begin = region.start * reader.recording.bytes_per_sample
+    target.write(view[region.first_byte - begin : region.last_byte - begin], region.first_byte)
+    return checksums

@@ -21,7 +21,6 @@ from hybridfactory.ground_truth.witness import look_at, refuse_changes
 from hybridfactory.injection.copying import IN_ONE_PASS, ONE_PASS_SHARE, OVER_COPY, copy_file
 from hybridfactory.injection.journal import save_journal
 from hybridfactory.injection.publishing import STAGING_NAME, publish
-from hybridfactory.injection.render import MAX_SPAN_SAMPLES
 from hybridfactory.injection.script import InjectionScript, load_script
 from hybridfactory.injection.staging import check_free_space, locked, staging_folder
 from hybridfactory.injection.writer import Rendered, render_into
@@ -189,7 +188,7 @@ def _write_files(
         return OVER_COPY, render_into(targets, recording, script, progress=progress)
     sizes = [file.num_samples * recording.bytes_per_sample + file.num_trailing_bytes for file in recording.files]
     check_free_space(targets[0].parent, sum(sizes))
-    touched = int(np.diff(script.spans(MAX_SPAN_SAMPLES), axis=1).sum())
+    touched = int(np.diff(script.ranges(), axis=1).sum())
     in_one_pass = not recording.is_copyable or touched > ONE_PASS_SHARE * recording.num_samples
     total = max(len(targets), 1)
     for done, (file, target) in enumerate(zip(recording.files, targets, strict=True)):

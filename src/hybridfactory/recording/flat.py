@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 
 from hybridfactory.errors import MissingFileError, RecordingError
 
-__all__ = ["FlatFile", "FlatReader", "FlatRecording", "hybrid_name", "open_flat_recording", "refuse_overlaps"]
+__all__ = [
+    "FlatFile",
+    "FlatReader",
+    "FlatRecording",
+    "hybrid_name",
+    "open_flat_recording",
+    "read_fully",
+    "refuse_overlaps",
+]
 
 
 def hybrid_name(name: str) -> str:
@@ -154,16 +162,11 @@ class FlatReader:
             return
         recording = self.recording
         view = memoryview(traces.view(np.uint8).reshape(-1).data)
-        offset = start * recording.bytes_per_sample
-        filled = 0
-        while filled < len(view):
-            count = os.preadv(self.descriptors[file_index], [view[filled:]], offset + filled)
-            if not count:
-                raise RecordingError(
-                    f"{recording.files[file_index].path} ended early while it was read: it has become shorter "
-                    "since the run began; wait until the recording is complete, then run again"
-                )
-            filled += count
+        if read_fully(self.descriptors[file_index], view, start * recording.bytes_per_sample) < len(view):
+            raise RecordingError(
+                f"{recording.files[file_index].path} ended early while it was read: it has become shorter "
+                "since the run began; wait until the recording is complete, then run again"
+            )
 
     def read_timeline(self, start: int, stop: int) -> NDArray[np.generic]:
         """Read timeline samples [start, stop), which must lie in one file; shape (stop - start, num_rows)."""
@@ -172,6 +175,17 @@ class FlatReader:
             raise RecordingError(f"samples {start} to {stop} do not lie in one file of the recording")
         shift = self.recording.files[index].start_sample
         return self.read(index, start - shift, stop - shift)
+
+
+def read_fully(descriptor: int, view: memoryview, offset: int) -> int:
+    """Fill a view with a file's bytes from `offset` on; the number of bytes, fewer only where the file ends."""
+    filled = 0
+    while filled < len(view):
+        count = os.preadv(descriptor, [view[filled:]], offset + filled)
+        if not count:
+            break
+        filled += count
+    return filled
 
 
 def open_flat_recording(
