@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -21,7 +22,14 @@ class Interrupting:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM])
+def number(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
+    """A signal that is not ignored: a shell has what runs in the background ignore Ctrl-C."""
+    earlier = signal.signal(request.param, signal.SIG_DFL)
+    yield request.param
+    signal.signal(request.param, earlier)
+
+
 def test_a_signal_in_a_finalizer_is_not_lost(number: signal.Signals, capsys: pytest.CaptureFixture[str]) -> None:
     hook, alarm = sys.unraisablehook, signal.getsignal(signal.SIGALRM)
     thing = Interrupting(number)
