@@ -15,6 +15,7 @@ from hybridfactory import generate
 from hybridfactory.demo import make_demo
 from hybridfactory.errors import MissingFileError, NothingInjectedError, OutputError, ParameterError, SortingError
 from hybridfactory.parameters import load_parameters
+from hybridfactory.pipeline import init as pipeline_init
 from hybridfactory.pipeline.init import InitResult, init_parameters
 from hybridfactory.pipeline.inputs import Inputs, Known, find_inputs
 
@@ -54,6 +55,7 @@ def test_generate_runs_it_as_it_is(written: InitResult, place: World) -> None:
     result = generate(written.path, write=False)
     assert len(result.plan.injected_units) >= 3
     assert result.output_directory == written.path.parent / "raw-hybrid"
+    assert result.session_name == "raw"
 
 
 def test_it_says_what_was_found_and_what_else_there_is(written: InitResult) -> None:
@@ -66,6 +68,41 @@ def test_it_says_what_was_found_and_what_else_there_is(written: InitResult) -> N
     for unit in written.chosen:
         assert f"    {unit.label},  " in text
         assert f"SNR {unit.measures.snr:.1f}" in text
+
+
+def test_what_may_become_of_the_donors_works_once_uncommented(written: InitResult, place: World) -> None:
+    python = init_parameters(place.folder, written.path.with_name("uncommented.py"))
+    for path in (written.path, python.path):
+        text = path.read_text(encoding="utf-8")
+        for name in ("target_snr", "units_per_donor", "remove_original"):
+            assert text.count(f"\n# {name} = ") == 1
+            text = text.replace(f"\n# {name} = ", f"\n{name} = ")
+        edited = path.with_name(f"edited{path.suffix}")
+        edited.write_text(text, encoding="utf-8")
+        parameters = load_parameters(edited)
+        assert (parameters.target_snr, parameters.units_per_donor) == ((4, 15), 2)
+        assert parameters.remove_original
+        for name in ("data_type", "sample_rate", "session_name"):
+            assert f"# {name} = " not in text
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        (["run 1 (b)[2].imec0.ap.bin"], "run_1_b_2"),
+        (["g0_t0.imec0.ap.bin", "g0_t1.imec0.ap.bin"], "g0_t"),
+        (["a.bin", "b.bin"], "kilosort"),
+        (["été\\\x07.raw"], "été"),
+        ([f"{'ü' * 120}.bin"], "ü" * 50),
+    ],
+)
+def test_a_run_is_named_after_its_recording(place: World, tmp_path: Path, files: list[str], name: str) -> None:
+    for file in files:
+        (tmp_path / file).write_bytes(place.raw.read_bytes()[: 68 * 80_000])
+    write_phy(tmp_path / "kilosort", {1: place.stated[1][place.stated[1] < 79_000]}, raw="gone.bin")
+    write_channels(place, tmp_path / "kilosort")
+    inputs = find_inputs(tmp_path, Known(raw=tuple(tmp_path / file for file in files)))
+    assert pipeline_init._name_of(inputs) == name
 
 
 def test_python_output_loads_alike(written: InitResult, place: World) -> None:

@@ -10,7 +10,7 @@ from hybridfactory.recording.natural_order import natural_key
 from hybridfactory.recording.source import find_source_files
 from hybridfactory.sorting.detection import SorterOutput, find_sorter_output
 
-__all__ = ["find_output", "find_raw", "one_pattern"]
+__all__ = ["common_start", "find_output", "find_raw", "one_pattern"]
 
 FOLDERS_DEEP = 3
 MARKS = ("spike_times.npy", "rez.mat", "rez2.mat", "*_res.mat", "*_jrc.mat")
@@ -84,8 +84,8 @@ def one_pattern(paths: Sequence[Path]) -> Path:
     if len(paths) == 1:
         return paths[0]
     texts = [str(path) for path in paths]
-    start = _common_start(texts)
-    end = _common_start([text[len(start) :][::-1] for text in texts])[::-1]
+    start = common_start(texts)
+    end = common_start([text[len(start) :][::-1] for text in texts])[::-1]
     pattern = Path(f"{glob.escape(start)}*{glob.escape(end)}")
     matched = [Path(match).resolve() for match in glob.glob(str(pattern))]  # noqa: PTH207
     if sorted(matched) != sorted(paths):
@@ -96,7 +96,8 @@ def one_pattern(paths: Sequence[Path]) -> Path:
     return pattern
 
 
-def _common_start(texts: Sequence[str]) -> str:
+def common_start(texts: Sequence[str]) -> str:
+    """Return what all of the texts begin with."""
     # Of the first and the last in order, all others lie between.
     first, last = min(texts), max(texts)
     length = next((place for place, letter in enumerate(first) if letter != last[place : place + 1]), len(first))
