@@ -154,13 +154,39 @@ def test_a_dumb_terminal_gets_lines(
     assert capsys.readouterr().err.startswith("learning the units\n")
 
 
-def test_plain_progress_speaks_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
-    moments = iter([0.0, 4.0, 10.0, 12.0, 21.0, 40.0, 41.0])
+def lines_of(reports: list[tuple[float, str, int, int]], capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What is printed of progress that is reported at these moments."""
+    moments = iter([moment for moment, *_ in reports])
     lines = reporting._Lines(clock=lambda: next(moments))
-    for done in (0, 10, 25, 30, 70, 100):
-        lines.progress("writing", done, 100)
-    lines.progress("checking", 0, 1)
-    assert capsys.readouterr().err.splitlines() == ["writing", "writing: 25 %", "writing: 70 %", "checking"]
+    for _, step, done, total in reports:
+        lines.progress(step, done, total)
+    return capsys.readouterr().err.splitlines()
+
+
+def test_plain_progress_speaks_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    moments = {0: 0, 4: 10, 10: 25, 12: 30, 29: 60, 30: 70, 69: 80, 70: 90, 200: 100}
+    writing = [(float(moment), "writing", done, 100) for moment, done in moments.items()]
+    assert lines_of([*writing, (201.0, "checking", 0, 1)], capsys) == [
+        "writing",
+        "writing: 25 %",
+        "writing: 70 %",
+        "writing: 90 %",
+        "checking",
+    ]
+    hour = [(float(second), "writing", second, 3600) for second in range(3600)]
+    assert len(lines_of(hour, capsys)) < 20
+
+
+def test_steps_that_take_turns_are_announced_once(capsys: pytest.CaptureFixture[str]) -> None:
+    turns = []
+    for part in range(30):
+        turns += [(part * 0.3, "reading", done, 50) for done in (10, 30, 50)]
+        turns += [(part * 0.3 + 0.2, "learning", part + 1, 30)]
+    assert lines_of(turns, capsys) == ["reading", "learning"]
+    slow = [(moment * 15, step, done, total) for moment, step, done, total in turns[:9]]
+    assert lines_of(slow, capsys) == ["reading", "learning"]
+    slower = [(0.0, "reading", 0, 50), (5.0, "reading", 50, 50), (11.0, "reading", 10, 40), (12.0, "reading", 40, 40)]
+    assert lines_of(slower, capsys) == ["reading", "reading, part 2: 25 %"]
 
 
 def test_the_logger_is_left_as_it_was(pipeline: Install) -> None:
