@@ -55,5 +55,23 @@ def test_what_is_missing_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert not output.exists()
 
 
+def test_wrong_inputs_come_before_a_file_that_exists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "params.toml"
+    output.write_text("")
+    (tmp_path / "sorting").mkdir()
+    np.save(tmp_path / "sorting" / "spike_times.npy", np.arange(9))
+    np.save(tmp_path / "sorting" / "spike_clusters.npy", np.zeros(9, dtype=np.int32))
+    for arguments, message in (
+        ([str(tmp_path / "nowhere")], "nowhere: no such file or folder"),
+        ([str(tmp_path / "sorting"), "--raw", str(tmp_path / "gone.bin")], "gone.bin"),
+        ([str(tmp_path / "sorting")], "params.toml exists"),
+    ):
+        assert main(["init", *arguments, "-o", str(output)]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+    assert output.read_text() == ""
+
+
 def test_nobody_is_asked_in_a_pipe() -> None:
     assert asker(silent=False) is None

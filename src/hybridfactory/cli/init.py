@@ -55,9 +55,9 @@ def init(
     parameter file is written that generate runs as it is. What cannot be found is asked for on a terminal;
     elsewhere the message names the option that says it.
     """
-    from hybridfactory.pipeline.init import check_target
+    from hybridfactory.pipeline.init import check_first
 
-    check_target(output.expanduser().absolute(), force)
+    check_first(sorting, raw, output.expanduser().absolute(), force)
     known = known_from(
         sorting,
         raw=raw,

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -9,13 +10,14 @@ from pathlib import Path
 from hybridfactory.donors.candidate import Candidate
 from hybridfactory.errors import NothingInjectedError, OutputError, ParameterError
 from hybridfactory.parameters import load_parameters
-from hybridfactory.pipeline.input_files import common_start, find_output
+from hybridfactory.pipeline.input_files import common_start, find_output, find_raw
 from hybridfactory.pipeline.inputs import Ask, Inputs, Known, find_inputs
 from hybridfactory.pipeline.starter_text import Starter, python_text, toml_text
 from hybridfactory.pipeline.units import survey_inputs
 from hybridfactory.progress import ProgressCallback, no_progress
+from hybridfactory.sorting.detection import SorterOutput
 
-__all__ = ["InitResult", "check_target", "init_parameters"]
+__all__ = ["InitResult", "check_first", "init_parameters"]
 
 NUM_UNITS = 10
 MAX_NAME_BYTES = 100
@@ -84,9 +86,8 @@ def init_parameters(
         If something cannot be found or does not fit, no unit is recommended, or the file exists.
     """
     path = Path(output).expanduser().absolute()
-    check_target(path, force)
+    sorter_output = check_first(Path(place), known.raw if known else (), path, force)
     is_toml = path.suffix == ".toml"
-    sorter_output = find_output(Path(place))
     label_base = 0 if is_toml and sorter_output.source_format == "phy" else 1
     inputs = find_inputs(Path(place), known or Known(), label_base=label_base, ask=ask)
     survey = survey_inputs(inputs, progress=progress)
@@ -112,13 +113,36 @@ def init_parameters(
     return InitResult(path, inputs, starter.chosen, len(survey.units), survey.warnings)
 
 
-def check_target(path: Path, force: bool) -> None:
-    """Refuse a file that exists or cannot be, before anybody is asked or anything is read.
+def check_first(place: Path, raw: Sequence[Path], path: Path, force: bool) -> SorterOutput:
+    """Refuse inputs that are not there, then a file that exists or cannot be, before anybody is asked or waits.
+
+    Parameters
+    ----------
+    place : pathlib.Path
+        Where the sorter's output should be.
+    raw : sequence of pathlib.Path
+        The raw files that were named; empty: to be found.
+    path : pathlib.Path
+        The parameter file to be written; absolute.
+    force : bool
+        Whether it may replace one.
+
+    Returns
+    -------
+    SorterOutput
 
     Raises
     ------
-    ParameterError, OutputError
+    MissingFileError, SortingError, RecordingError, ParameterError, OutputError
     """
+    output = find_output(place)
+    if raw:
+        find_raw(raw)
+    _check_target(path, force)
+    return output
+
+
+def _check_target(path: Path, force: bool) -> None:
     if path.suffix not in (".toml", ".py"):
         raise ParameterError(f"{path.name}: a parameter file ends in .toml or .py")
     if not path.parent.is_dir():
