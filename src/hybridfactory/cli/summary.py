@@ -4,10 +4,9 @@ import json
 import math
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hybridfactory.cli.streams import say, seen_from_here
+from hybridfactory.cli.streams import say, say_files, seen_from_here
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -55,12 +54,9 @@ def print_summary(result: "GenerateResult") -> None:
         say(f"Clipped samples (at the limit of the data type): {result.num_clipped_samples}\n")
     beside = "" if result.copy_seconds is None else f"; copying the source took {result.copy_seconds:.1f} s of that"
     say(f"Took {result.seconds:.1f} s{beside}.\n")
+    hybrid = dict.fromkeys(result.recording_paths, "the hybrid recording")
+    say_files("Written to", result.output_directory, hybrid | dict.fromkeys(result.truth_paths, ""))
     folder = seen_from_here(result.output_directory)
-    say(f"Written to {folder}:")
-    for path in result.recording_paths:
-        say(f"  {_relative(path, result.output_directory)}  (the hybrid recording)")
-    for path in result.truth_paths:
-        say(f"  {_relative(path, result.output_directory)}")
     ending = NEXT_STEPS if result.recording_paths else NOT_WRITTEN
     say("\n" + ending.format(folder=folder))
 
@@ -103,10 +99,6 @@ def _print_remarks(result: "GenerateResult") -> None:
             remarks.append(f"{name}: {others} refused for other reasons, which the plan names")
     if remarks:
         say("\n".join(["Remarks:", *remarks, ""]))
-
-
-def _relative(path: Path, folder: Path) -> Path:
-    return path.relative_to(folder) if path.is_relative_to(folder) else path
 
 
 def summary_as_json(result: "GenerateResult") -> str:
