@@ -1,10 +1,14 @@
 """``hybridfactory generate``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hybridfactory.cli.reporting import reporting
+
+if TYPE_CHECKING:
+    from hybridfactory.pipeline.generate import GenerateResult
 
 __all__ = ["generate", "generate_and_report"]
 
@@ -46,10 +50,11 @@ def generate_and_report(
     *,
     silent: bool,
     as_json: bool = False,
+    quiet: bool = False,
     report: bool = False,
     write: bool = True,
     verify: bool = False,
-) -> None:
+) -> "GenerateResult":
     """Run the library's generate on a parameter file, and print what came of it.
 
     Parameters
@@ -60,6 +65,8 @@ def generate_and_report(
         Print nothing.
     as_json : bool
         Print the summary for machines.
+    quiet : bool
+        Print no summary: standard output belongs to a machine.
     report : bool
         Measure the run's realism, draw its figures and write its page too.
     write : bool
@@ -82,7 +89,7 @@ def generate_and_report(
         result = make_hybrid(params, write=write, verify=verify, progress=reporter.progress)
         for warning in result.warnings:
             reporter.warn(warning)
-    if not silent:
+    if not silent and not quiet:
         from hybridfactory.cli.summary import print_summary, summary_as_json
 
         if as_json:
@@ -95,3 +102,4 @@ def generate_and_report(
 
         score_and_print(result.output_directory, silent=silent, quiet=as_json)
         plot_and_report(result.output_directory, None, report=True, silent=silent, quiet=as_json)
+    return result
