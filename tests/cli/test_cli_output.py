@@ -229,7 +229,8 @@ def test_units_of_one_donor_and_removed_donors_are_told(
     assert main(["generate"]) == 0
     out = capsys.readouterr().out
     assert "Taken out where they were: 1288 spikes of 2 donors" in out
-    assert f"unit 2 → {first.injected_label}: {note}" in out and f"unit 2 → 202: {note}" in out
+    assert f"  all 3 units: {note}\n" not in out
+    assert f"  units 2 → {first.injected_label}, 2 → 202: {note}\n" in out
     assert "unit 15: only 88 spikes to learn from" in out
     assert main(["generate", "--json"]) == 0
     records = json.loads(capsys.readouterr().out)["units"]

@@ -65,7 +65,7 @@ def _unit_table(units: "tuple[PlannedUnit, ...]") -> "Table":
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("donor", "injected", "events", "refused", "row → row", "moved x, y µm", "SNR", "rank"):
+    for heading in ("donor", "injected", "events", "refused", "row → row", "moved x, y µm", "SNR", "components"):
         table.add_column(heading, justify="right", no_wrap=True)
     for unit in units:
         table.add_row(
@@ -82,23 +82,26 @@ def _unit_table(units: "tuple[PlannedUnit, ...]") -> "Table":
 
 
 def _print_remarks(result: "GenerateResult") -> None:
+    from hybridfactory.plan.notes import gather_notes
+
     remarks: list[str] = []
     num_units = Counter(unit.donor_label for unit in result.plan)
+    injected: list[tuple[str, PlannedUnit]] = []
     for unit in result.plan:
-        name = f"  unit {unit.donor_label}"
-        if unit.is_injected and num_units[unit.donor_label] > 1:
-            name += f" → {unit.injected_label}"
         if not unit.is_injected:
-            remarks.append(f"{name}: not injected: {unit.reason}")
+            remarks.append(f"unit {unit.donor_label}: not injected: {unit.reason}")
             continue
-        remarks.extend(f"{name}: {note}" for note in unit.notes)
+        several = num_units[unit.donor_label] > 1
+        injected.append((f"{unit.donor_label}" + f" → {unit.injected_label}" * several, unit))
+    remarks += gather_notes([(name, unit.notes) for name, unit in injected], num_units=len(injected))
+    for name, unit in injected:
         counts = Counter(unit.refused.reasons).most_common()
-        remarks.extend(f"{name}: {count} refused: {reason}" for reason, count in counts[:REASONS_SHOWN])
+        remarks += [f"unit {name}: {count} refused: {reason}" for reason, count in counts[:REASONS_SHOWN]]
         others = sum(count for _, count in counts[REASONS_SHOWN:])
         if others:
-            remarks.append(f"{name}: {others} refused for other reasons, which the plan names")
+            remarks.append(f"unit {name}: {others} refused for other reasons, which the plan names")
     if remarks:
-        say("\n".join(["Remarks:", *remarks, ""]))
+        say("\n".join(["Remarks:", *(f"  {remark}" for remark in remarks), ""]))
 
 
 def summary_as_json(result: "GenerateResult") -> str:
