@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 from hybridfactory import generate
 from hybridfactory.demo import make_demo
-from hybridfactory.errors import MissingFileError, NothingInjectedError, OutputError, ParameterError, SortingError
+from hybridfactory.errors import (
+    HybridFactoryError,
+    MissingFileError,
+    NothingInjectedError,
+    OutputError,
+    ParameterError,
+    RecordingError,
+    SortingError,
+)
 from hybridfactory.parameters import load_parameters
 from hybridfactory.pipeline import init as pipeline_init
 from hybridfactory.pipeline.init import InitResult, init_parameters
@@ -270,6 +278,38 @@ def test_the_user_comes_first_and_is_asked_last(place: World, tmp_path: Path) ->
     for option, less in (("--sample-rate", {"sample_rate": None}), ("--data-type", {"data_type": None})):
         with pytest.raises(ParameterError, match=f"give {option}"):
             find_inputs(tmp_path, Known(**{**vars(known), **less}))
+
+
+@pytest.mark.parametrize(
+    ("known", "message"),
+    [
+        (Known(num_rows=40), r"the sorting says .* 34 rows, but --rows says 40: correct --rows, or"),
+        (Known(num_rows=20), r"--rows: 20 rows, but channel_positions.npy names row 31 \(from 0\): correct --rows"),
+        (
+            Known(probe="neuropixels3a"),
+            r"--probe: neuropixels3a has row 384, but the raw file has 34 rows \(0 to 33; ",
+        ),
+        (Known(raw=(Path("nowhere/data_type.bin"),)), r"^--raw: nowhere/data_type\.bin does not exist"),
+        (Known(data_type="float64"), r"^--raw: .* check --data-type, .*, or set --rows$"),
+    ],
+)
+def test_errors_name_options(place: World, tmp_path: Path, known: Known, message: str) -> None:
+    write_phy(tmp_path / "sorted", {1: place.stated[1]}, raw=str(tmp_path / "raw.bin"))
+    (tmp_path / "raw.bin").write_bytes(place.raw.read_bytes()[: 68 * 80_001])
+    write_channels(place, tmp_path / "sorted")
+    with pytest.raises(HybridFactoryError, match=message) as caught:
+        find_inputs(tmp_path, known)
+    assert "raw_source" not in str(caught.value)
+
+
+def test_options_that_contradict_a_meta_file(demo: Path) -> None:
+    for known, message in (
+        (Known(num_rows=400), r"--rows is 400, but .*meta says nSavedChans=49: leave --rows out"),
+        (Known(sample_rate=20_000), r"--sample-rate is 20000 Hz, but .* 30000 Hz: correct --sample-rate"),
+        (Known(data_type="float32"), r"--data-type is float32, .* correct --data-type"),
+    ):
+        with pytest.raises(RecordingError, match=message):
+            find_inputs(demo, known)
 
 
 def test_rows_that_were_not_sorted_are_unconnected(demo: Path, tmp_path: Path) -> None:
