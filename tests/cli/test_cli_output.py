@@ -49,6 +49,23 @@ def test_the_path_is_handed_on(arguments: list[str], expected: str, pipeline: In
     assert asked == [Path(expected)]
 
 
+def test_without_a_name_the_file_of_init_will_do(
+    pipeline: Install, result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def generate(parameters: Path, *, progress: ProgressCallback, **options: object) -> Result:
+        asked.append(parameters)
+        return result
+
+    pipeline(generate)
+    monkeypatch.chdir(tmp_path)
+    for name in ("params.toml", "params.py"):
+        (tmp_path / name).touch()
+        assert main(["generate", "--silent"]) == 0
+    assert asked == [Path("params.toml"), Path("params.py")]
+
+
 def test_piped_output(pipeline: Install, result: Result, capsys: pytest.CaptureFixture[str]) -> None:
     pipeline(talkative(result))
     assert main(["generate"]) == 0

@@ -24,17 +24,17 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("params", type=click.Path(path_type=Path), default=Path("params.py"))
+@click.argument("params", type=click.Path(path_type=Path), required=False)
 @click.option("--silent", is_flag=True, help="Print nothing unless the run fails.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
 @click.option("--no-write", is_flag=True, help="Plan only: all but the hybrid's files, which write makes later.")
 @click.option("--verify", is_flag=True, help="Compare all bytes of the source before and after the run (SHA-256).")
 @click.option("--report", is_flag=True, help="Measure realism, draw figures/ and write report.html too.")
-def generate(params: Path, silent: bool, as_json: bool, no_write: bool, verify: bool, report: bool) -> None:
+def generate(params: Path | None, silent: bool, as_json: bool, no_write: bool, verify: bool, report: bool) -> None:
     """Make a hybrid recording and its ground truth.
 
     PARAMS is a parameter file (.py or .toml), or a folder that holds a params.py or params.toml. Default:
-    params.py in the current folder.
+    params.py in the current folder, or else params.toml there, which init writes.
 
     The units named in the file are learnt from the recording, moved, and added to a copy of it, which goes
     to the output folder together with the truth. The source is only read. Units and events that cannot be
@@ -42,7 +42,13 @@ def generate(params: Path, silent: bool, as_json: bool, no_write: bool, verify: 
     """
     if silent and as_json:
         raise click.UsageError("--silent and --json exclude each other", click.get_current_context())
-    generate_and_report(params, silent=silent, as_json=as_json, report=report, write=not no_write, verify=verify)
+    file = params or _default_file()
+    generate_and_report(file, silent=silent, as_json=as_json, report=report, write=not no_write, verify=verify)
+
+
+def _default_file() -> Path:
+    python, toml = Path("params.py"), Path("params.toml")
+    return toml if toml.is_file() and not python.exists() else python
 
 
 def generate_and_report(
