@@ -253,7 +253,9 @@ def test_channels_that_make_no_probe(
     write_phy(tmp_path / "sorted", {1: place.stated[1]}, raw=str(place.raw))
     np.save(tmp_path / "sorted" / "channel_map.npy", channel_map)
     np.save(tmp_path / "sorted" / "channel_positions.npy", positions)
-    with pytest.raises(ParameterError, match="cannot tell the probe: give --probe"):
+    with pytest.raises(
+        ParameterError, match=r"cannot tell the probe: give --probe \(neuropixels3a, eMouse, or a probeinterface"
+    ):
         find_inputs(tmp_path, Known())
 
 

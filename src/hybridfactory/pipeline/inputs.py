@@ -285,14 +285,16 @@ class _Finder:
         if stated is not None:
             return stated, "", statement.channels_stated_in or statement.stated_in
         answer = self._missing(
-            "--probe", f"the probe{reason}", "Probe: neuropixels3a, eMouse, or a probeinterface .json file"
+            "--probe", f"the probe{reason}", "Probe: neuropixels3a, eMouse, or a probeinterface .json or .npz file"
         )
         return (*_named_probe(answer, num_rows), "given")
 
     def _missing(self, option: str, what: str, question: str) -> str:
         """Ask for what cannot be found, or refuse to go on."""
         if self.ask is None:
-            raise ParameterError(f"{self.output.path}: cannot tell {what}: give {option}")
+            choices = question.partition(": ")[2]
+            such_as = f" ({choices})" * bool(choices)
+            raise ParameterError(f"{self.output.path}: cannot tell {what}: give {option}{such_as}")
         return self.ask(option, question).strip()
 
 
