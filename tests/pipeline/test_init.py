@@ -229,6 +229,19 @@ def test_a_filtered_copy_is_not_the_recording(place: World, tmp_path: Path) -> N
         find_inputs(tmp_path, Known())
 
 
+def test_a_recording_that_was_not_sorted_is_named(place: World, tmp_path: Path) -> None:
+    write_phy(tmp_path / "slower", {1: place.stated[1]}, raw=str(place.raw), rate=15_000.0)
+    write_phy(tmp_path / "longer", {1: np.append(place.stated[1], 900_000)}, raw=str(place.raw))
+    for folder, known, message in (
+        ("slower", Known(sample_rate=RATE), r"of raw\.bin is 20000 Hz, but the sorting in .*slower says 15000 Hz"),
+        ("longer", Known(), r"lies at sample 900000, but raw\.bin ends at 160000"),
+    ):
+        write_channels(place, tmp_path / folder)
+        with pytest.raises(SortingError, match=message):
+            init_parameters(tmp_path / folder, tmp_path / "params.toml", known)
+    assert not (tmp_path / "params.toml").exists()
+
+
 def test_a_header_is_no_sample(place: World, tmp_path: Path) -> None:
     write_phy(tmp_path / "sorted", {1: place.stated[1]}, raw=str(place.raw))
     params = tmp_path / "sorted" / "params.py"
