@@ -122,5 +122,7 @@ def test_the_command_makes_a_hybrid(tmp_path: Path, capsys: pytest.CaptureFixtur
     np.testing.assert_array_equal(hybrid[:, -1], source[:, -1])
     assert np.any(hybrid != source)
 
-    assert main(["generate", str(folder), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["num_events"] == truth.shape[1]
+    assert main(["demo", str(folder), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told.keys() == {"params", "generate"}
+    assert told["generate"]["num_events"] == truth.shape[1]

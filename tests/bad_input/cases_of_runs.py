@@ -222,6 +222,9 @@ SORTINGS = [
         "SpikeInterface: a class that runs a Python file",
         validating(si_json("spikeinterface.extractors.phykilosortextractors.PhySortingExtractor")),
     ),
+    Case(
+        "SpikeInterface: a recording", validating(si_json("spikeinterface.core.binaryfolder.BinaryFolderRecording"))
+    ),
     Case("SpikeInterface: not npz", validating(file("a.npz", b"x")), LIBRARY),
     Case("SpikeInterface: another npz", validating(other_npz)),
     Case(

@@ -47,6 +47,7 @@ def test_the_program_lists_its_commands(arguments: list[str], capsys: pytest.Cap
     text = capsys.readouterr().out
     for name in COMMANDS:
         assert f"\n  {name} " in text
+    assert "...\n" not in text.split("Commands:")[1], "a summary is cut off"
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

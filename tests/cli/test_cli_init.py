@@ -34,6 +34,7 @@ def test_from_a_folder_to_a_file(
     text = capsys.readouterr().out
     assert "Recording" in text
     assert "48 sites connected (the .meta file)" in text
+    assert "Sorting    sorting (a phy sorting, 14 units)\n" in text
     assert text.endswith("Written to params.toml. Next:\n  hybridfactory generate params.toml\n")
     assert main(["init", "sorting"]) == 2
     assert "params.toml exists" in capsys.readouterr().err
@@ -53,6 +54,24 @@ def test_what_is_missing_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["init", str(tmp_path / "sorting"), "--sample-rate", "-5"]) == 2
     assert "--sample-rate: -5 is no number above 0" in capsys.readouterr().err
     assert not output.exists()
+
+
+def test_wrong_inputs_come_before_a_file_that_exists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "params.toml"
+    output.write_text("")
+    (tmp_path / "sorting").mkdir()
+    np.save(tmp_path / "sorting" / "spike_times.npy", np.arange(9))
+    np.save(tmp_path / "sorting" / "spike_clusters.npy", np.zeros(9, dtype=np.int32))
+    for arguments, message in (
+        ([str(tmp_path / "nowhere")], "nowhere: no such file or folder"),
+        ([str(tmp_path / "sorting"), "--raw", str(tmp_path / "gone.bin")], "gone.bin"),
+        ([str(tmp_path / "sorting")], "params.toml exists"),
+    ):
+        assert main(["init", *arguments, "-o", str(output)]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+    assert output.read_text() == ""
 
 
 def test_nobody_is_asked_in_a_pipe() -> None:

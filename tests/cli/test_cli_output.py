@@ -49,6 +49,23 @@ def test_the_path_is_handed_on(arguments: list[str], expected: str, pipeline: In
     assert asked == [Path(expected)]
 
 
+def test_without_a_name_the_file_of_init_will_do(
+    pipeline: Install, result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def generate(parameters: Path, *, progress: ProgressCallback, **options: object) -> Result:
+        asked.append(parameters)
+        return result
+
+    pipeline(generate)
+    monkeypatch.chdir(tmp_path)
+    for name in ("params.toml", "params.py"):
+        (tmp_path / name).touch()
+        assert main(["generate", "--silent"]) == 0
+    assert asked == [Path("params.toml"), Path("params.py")]
+
+
 def test_piped_output(pipeline: Install, result: Result, capsys: pytest.CaptureFixture[str]) -> None:
     pipeline(talkative(result))
     assert main(["generate"]) == 0
@@ -154,13 +171,39 @@ def test_a_dumb_terminal_gets_lines(
     assert capsys.readouterr().err.startswith("learning the units\n")
 
 
-def test_plain_progress_speaks_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
-    moments = iter([0.0, 4.0, 10.0, 12.0, 21.0, 40.0, 41.0])
+def lines_of(reports: list[tuple[float, str, int, int]], capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What is printed of progress that is reported at these moments."""
+    moments = iter([moment for moment, *_ in reports])
     lines = reporting._Lines(clock=lambda: next(moments))
-    for done in (0, 10, 25, 30, 70, 100):
-        lines.progress("writing", done, 100)
-    lines.progress("checking", 0, 1)
-    assert capsys.readouterr().err.splitlines() == ["writing", "writing: 25 %", "writing: 70 %", "checking"]
+    for _, step, done, total in reports:
+        lines.progress(step, done, total)
+    return capsys.readouterr().err.splitlines()
+
+
+def test_plain_progress_speaks_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    moments = {0: 0, 4: 10, 10: 25, 12: 30, 29: 60, 30: 70, 69: 80, 70: 90, 200: 100}
+    writing = [(float(moment), "writing", done, 100) for moment, done in moments.items()]
+    assert lines_of([*writing, (201.0, "checking", 0, 1)], capsys) == [
+        "writing",
+        "writing: 25 %",
+        "writing: 70 %",
+        "writing: 90 %",
+        "checking",
+    ]
+    hour = [(float(second), "writing", second, 3600) for second in range(3600)]
+    assert len(lines_of(hour, capsys)) < 20
+
+
+def test_steps_that_take_turns_are_announced_once(capsys: pytest.CaptureFixture[str]) -> None:
+    turns = []
+    for part in range(30):
+        turns += [(part * 0.3, "reading", done, 50) for done in (10, 30, 50)]
+        turns += [(part * 0.3 + 0.2, "learning", part + 1, 30)]
+    assert lines_of(turns, capsys) == ["reading", "learning"]
+    slow = [(moment * 15, step, done, total) for moment, step, done, total in turns[:9]]
+    assert lines_of(slow, capsys) == ["reading", "learning"]
+    slower = [(0.0, "reading", 0, 50), (5.0, "reading", 50, 50), (11.0, "reading", 10, 40), (12.0, "reading", 40, 40)]
+    assert lines_of(slower, capsys) == ["reading", "reading, part 2: 25 %"]
 
 
 def test_the_logger_is_left_as_it_was(pipeline: Install) -> None:
@@ -203,7 +246,8 @@ def test_units_of_one_donor_and_removed_donors_are_told(
     assert main(["generate"]) == 0
     out = capsys.readouterr().out
     assert "Taken out where they were: 1288 spikes of 2 donors" in out
-    assert f"unit 2 → {first.injected_label}: {note}" in out and f"unit 2 → 202: {note}" in out
+    assert f"  all 3 units: {note}\n" not in out
+    assert f"  units 2 → {first.injected_label}, 2 → 202: {note}\n" in out
     assert "unit 15: only 88 spikes to learn from" in out
     assert main(["generate", "--json"]) == 0
     records = json.loads(capsys.readouterr().out)["units"]

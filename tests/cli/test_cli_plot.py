@@ -60,6 +60,14 @@ def test_output_report_and_silence(run_folder: Path, tmp_path: Path, capsys: pyt
     (output / "figures" / "mine.png").touch()
     assert main(["plot", str(run_folder), "--output", str(output), "--report", "--silent"]) == 0
     assert capsys.readouterr() == ("", "")
+    assert main(["plot", str(run_folder), "--output", str(output), "--report", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["report"] == str(output / "report.html")
+    assert {Path(path) for path in told["figures"]} == {*(output / "figures").iterdir()} - {
+        output / "figures" / "mine.png"
+    }
+    assert main(["plot", str(run_folder), "--json", "--silent"]) == 2
+    assert "exclude each other" in capsys.readouterr().err
     assert (output / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert (output / "figures" / "probe.svg").is_file()
     assert (output / "figures" / "mine.png").is_file()

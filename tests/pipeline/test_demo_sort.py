@@ -1,6 +1,7 @@
 """The whole way with a real sorter: a demo is generated, sorted and validated; and what happens when that fails."""
 
 import io
+import json
 import subprocess
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -108,8 +109,9 @@ def test_what_it_was_called_as_can_be_called_again(demo: SortedDemo, capsys: pyt
     assert "Written to" in capsys.readouterr().out
 
 
-def test_silent_prints_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("option", ["--silent", "--json"])
+def test_silent_prints_nothing_and_json_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], option: str
 ) -> None:
     def perfect(run: Path, folder: Path, **_: Any) -> Path:
         hybridfactory.load(run).sorting.save(folder=folder)
@@ -117,10 +119,18 @@ def test_silent_prints_nothing(
 
     monkeypatch.setattr(hybridfactory.demo, "make_demo", partial(make_demo, duration_s=8.0))
     monkeypatch.setattr(sort_module, "sort", perfect)
-    assert main(["demo", str(tmp_path / "demo"), "--silent", f"--sort={INSTALLED[0]}"]) == 0
-    assert capfd.readouterr() == ("", "")
-    units = pd.read_csv(tmp_path / "demo" / "hybrid" / "validation-demo" / "units.csv")
+    folder = tmp_path / "demo"
+    assert main(["demo", str(folder), option, f"--sort={INSTALLED[0]}"]) == 0
+    out, err = capfd.readouterr()
+    units = pd.read_csv(folder / "hybrid" / "validation-demo" / "units.csv")
     assert (units["accuracy"] == 1).all()
+    if option == "--silent":
+        assert out + err == ""
+        return
+    told = json.loads(out)
+    assert (told["params"], told["sorting"]) == (str(folder / "params.py"), str(folder / f"sorted-{INSTALLED[0]}"))
+    assert told["generate"]["num_units"] == len(told["realism"]["units"]) == 4
+    assert [sorter["median_accuracy"] for sorter in told["validate"]["sorters"]] == [1.0]
 
 
 def test_a_sorter_that_fails_is_told_in_one_line_with_its_log(short_run: Path, tmp_path: Path) -> None:

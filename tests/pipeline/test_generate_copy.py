@@ -55,12 +55,18 @@ def test_copy_true_starts_afresh(small_world: World, tmp_path: Path) -> None:
     assert not [name for name in over if "old" in name]
 
 
-def test_copy_false_without_a_target_says_so(
+def test_copy_false_speaks_of_a_fresh_copy_only_where_there_was_a_run(
     small_world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, logger="hybridfactory"):
-        small_world.run(tmp_path / "out", ground_truth_units=[2], copy=False)
-    assert [record for record in caplog.records if "fresh copy" in record.getMessage()]
+        small_world.run(tmp_path / "out", ground_truth_units=[2])
+    told = " ".join(record.getMessage() for record in caplog.records)
+    assert "fresh" not in told and "earlier" not in told
+    caplog.clear()
+    (tmp_path / "out" / "raw.GT.bin").unlink()
+    with caplog.at_level(logging.INFO, logger="hybridfactory"):
+        small_world.run(tmp_path / "out", ground_truth_units=[2])
+    assert [record for record in caplog.records if "no hybrid to reuse: starting from a fresh" in record.getMessage()]
     caplog.clear()
     with caplog.at_level(logging.INFO, logger="hybridfactory"):
         small_world.run(tmp_path / "other", ground_truth_units=[2], copy=True)

@@ -13,8 +13,17 @@ from numpy.typing import NDArray
 
 from hybridfactory import generate
 from hybridfactory.demo import make_demo
-from hybridfactory.errors import MissingFileError, NothingInjectedError, OutputError, ParameterError, SortingError
+from hybridfactory.errors import (
+    HybridFactoryError,
+    MissingFileError,
+    NothingInjectedError,
+    OutputError,
+    ParameterError,
+    RecordingError,
+    SortingError,
+)
 from hybridfactory.parameters import load_parameters
+from hybridfactory.pipeline import init as pipeline_init
 from hybridfactory.pipeline.init import InitResult, init_parameters
 from hybridfactory.pipeline.inputs import Inputs, Known, find_inputs
 
@@ -54,6 +63,7 @@ def test_generate_runs_it_as_it_is(written: InitResult, place: World) -> None:
     result = generate(written.path, write=False)
     assert len(result.plan.injected_units) >= 3
     assert result.output_directory == written.path.parent / "raw-hybrid"
+    assert result.session_name == "raw"
 
 
 def test_it_says_what_was_found_and_what_else_there_is(written: InitResult) -> None:
@@ -66,6 +76,41 @@ def test_it_says_what_was_found_and_what_else_there_is(written: InitResult) -> N
     for unit in written.chosen:
         assert f"    {unit.label},  " in text
         assert f"SNR {unit.measures.snr:.1f}" in text
+
+
+def test_what_may_become_of_the_donors_works_once_uncommented(written: InitResult, place: World) -> None:
+    python = init_parameters(place.folder, written.path.with_name("uncommented.py"))
+    for path in (written.path, python.path):
+        text = path.read_text(encoding="utf-8")
+        for name in ("target_snr", "units_per_donor", "remove_original"):
+            assert text.count(f"\n# {name} = ") == 1
+            text = text.replace(f"\n# {name} = ", f"\n{name} = ")
+        edited = path.with_name(f"edited{path.suffix}")
+        edited.write_text(text, encoding="utf-8")
+        parameters = load_parameters(edited)
+        assert (parameters.target_snr, parameters.units_per_donor) == ((4, 15), 2)
+        assert parameters.remove_original
+        for name in ("data_type", "sample_rate", "session_name"):
+            assert f"# {name} = " not in text
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        (["run 1 (b)[2].imec0.ap.bin"], "run_1_b_2"),
+        (["g0_t0.imec0.ap.bin", "g0_t1.imec0.ap.bin"], "g0_t"),
+        (["a.bin", "b.bin"], "kilosort"),
+        (["été\\\x07.raw"], "été"),
+        ([f"{'ü' * 120}.bin"], "ü" * 50),
+    ],
+)
+def test_a_run_is_named_after_its_recording(place: World, tmp_path: Path, files: list[str], name: str) -> None:
+    for file in files:
+        (tmp_path / file).write_bytes(place.raw.read_bytes()[: 68 * 80_000])
+    write_phy(tmp_path / "kilosort", {1: place.stated[1][place.stated[1] < 79_000]}, raw="gone.bin")
+    write_channels(place, tmp_path / "kilosort")
+    inputs = find_inputs(tmp_path, Known(raw=tuple(tmp_path / file for file in files)))
+    assert pipeline_init._name_of(inputs) == name
 
 
 def test_python_output_loads_alike(written: InitResult, place: World) -> None:
@@ -184,6 +229,19 @@ def test_a_filtered_copy_is_not_the_recording(place: World, tmp_path: Path) -> N
         find_inputs(tmp_path, Known())
 
 
+def test_a_recording_that_was_not_sorted_is_named(place: World, tmp_path: Path) -> None:
+    write_phy(tmp_path / "slower", {1: place.stated[1]}, raw=str(place.raw), rate=15_000.0)
+    write_phy(tmp_path / "longer", {1: np.append(place.stated[1], 900_000)}, raw=str(place.raw))
+    for folder, known, message in (
+        ("slower", Known(sample_rate=RATE), r"of raw\.bin is 20000 Hz, but the sorting in .*slower says 15000 Hz"),
+        ("longer", Known(), r"lies at sample 900000, but raw\.bin ends at 160000"),
+    ):
+        write_channels(place, tmp_path / folder)
+        with pytest.raises(SortingError, match=message):
+            init_parameters(tmp_path / folder, tmp_path / "params.toml", known)
+    assert not (tmp_path / "params.toml").exists()
+
+
 def test_a_header_is_no_sample(place: World, tmp_path: Path) -> None:
     write_phy(tmp_path / "sorted", {1: place.stated[1]}, raw=str(place.raw))
     params = tmp_path / "sorted" / "params.py"
@@ -208,7 +266,9 @@ def test_channels_that_make_no_probe(
     write_phy(tmp_path / "sorted", {1: place.stated[1]}, raw=str(place.raw))
     np.save(tmp_path / "sorted" / "channel_map.npy", channel_map)
     np.save(tmp_path / "sorted" / "channel_positions.npy", positions)
-    with pytest.raises(ParameterError, match="cannot tell the probe: give --probe"):
+    with pytest.raises(
+        ParameterError, match=r"cannot tell the probe: give --probe \(neuropixels3a, eMouse, or a probeinterface"
+    ):
         find_inputs(tmp_path, Known())
 
 
@@ -233,6 +293,38 @@ def test_the_user_comes_first_and_is_asked_last(place: World, tmp_path: Path) ->
     for option, less in (("--sample-rate", {"sample_rate": None}), ("--data-type", {"data_type": None})):
         with pytest.raises(ParameterError, match=f"give {option}"):
             find_inputs(tmp_path, Known(**{**vars(known), **less}))
+
+
+@pytest.mark.parametrize(
+    ("known", "message"),
+    [
+        (Known(num_rows=40), r"the sorting says .* 34 rows, but --rows says 40: correct --rows, or"),
+        (Known(num_rows=20), r"--rows: 20 rows, but channel_positions.npy names row 31 \(from 0\): correct --rows"),
+        (
+            Known(probe="neuropixels3a"),
+            r"--probe: neuropixels3a has row 384, but the raw file has 34 rows \(0 to 33; ",
+        ),
+        (Known(raw=(Path("nowhere/data_type.bin"),)), r"^--raw: nowhere/data_type\.bin does not exist"),
+        (Known(data_type="float64"), r"^--raw: .* check --data-type, .*, or set --rows$"),
+    ],
+)
+def test_errors_name_options(place: World, tmp_path: Path, known: Known, message: str) -> None:
+    write_phy(tmp_path / "sorted", {1: place.stated[1]}, raw=str(tmp_path / "raw.bin"))
+    (tmp_path / "raw.bin").write_bytes(place.raw.read_bytes()[: 68 * 80_001])
+    write_channels(place, tmp_path / "sorted")
+    with pytest.raises(HybridFactoryError, match=message) as caught:
+        find_inputs(tmp_path, known)
+    assert "raw_source" not in str(caught.value)
+
+
+def test_options_that_contradict_a_meta_file(demo: Path) -> None:
+    for known, message in (
+        (Known(num_rows=400), r"--rows is 400, but .*meta says nSavedChans=49: leave --rows out"),
+        (Known(sample_rate=20_000), r"--sample-rate is 20000 Hz, but .* 30000 Hz: correct --sample-rate"),
+        (Known(data_type="float32"), r"--data-type is float32, .* correct --data-type"),
+    ):
+        with pytest.raises(RecordingError, match=message):
+            find_inputs(demo, known)
 
 
 def test_rows_that_were_not_sorted_are_unconnected(demo: Path, tmp_path: Path) -> None:

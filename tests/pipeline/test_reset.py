@@ -282,7 +282,7 @@ def test_the_journal_is_small(finished: Any) -> None:
 def test_on_the_command_line(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reset", str(run)]) == 0
     output = capsys.readouterr()
-    assert output.out == f"As the source: {run / 'raw.GT.bin'}\n" and "taking events back" in output.err
+    assert output.out == f"As the source again, in {run}:\n  raw.GT.bin\n" and "taking events back" in output.err
     assert main(["reset", str(run), "--silent"]) == 0
     assert capsys.readouterr() == ("", "")
     assert main(["reset", str(run / "nowhere")]) == 2

@@ -133,6 +133,6 @@ def test_auto_takes_the_best_and_the_run_can_be_repeated(world: World, tmp_path:
 def test_auto_without_any_good_unit_says_why(world: World, tmp_path: Path) -> None:
     write_phy(tmp_path / "sorted", {1: world.stated[1][:40], 2: world.stated[2][:20]})
     asked = world.parameters(tmp_path / "out", ground_truth_units="auto", data_directory=tmp_path / "sorted")
-    with pytest.raises(NothingInjectedError, match=r"none of the 2 units is recommended .*1: 40 spikes"):
+    with pytest.raises(NothingInjectedError, match=r"none of the 2 units is recommended .*1: only 40 spikes"):
         generate(asked)
     assert not (tmp_path / "out").exists()

@@ -251,7 +251,20 @@ def test_on_the_command_line(small_world: World, tmp_path: Path, capsys: pytest.
     summary = json.loads(capsys.readouterr().out)
     assert summary["recording_paths"] == [] and summary["num_clipped_samples"] is None
     assert main(["write", str(tmp_path / "run")]) == 0
-    assert capsys.readouterr().out == f"Hybrid: {tmp_path / 'run' / 'raw.GT.bin'}\n"
+    hybrid = tmp_path / "run" / "raw.GT.bin"
+    assert capsys.readouterr().out == f"Written to {hybrid.parent}:\n  raw.GT.bin  (the hybrid recording)\n"
+    before = hybrid.stat().st_mtime_ns
+    assert main(["write", str(tmp_path / "run")]) == 0
+    assert capsys.readouterr().out.startswith("Nothing was to be done: the hybrid is there, unchanged, in ")
+    assert main(["write", str(tmp_path / "run"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"format": "binary", "paths": [str(hybrid)], "was_needed": False}
+    assert hybrid.stat().st_mtime_ns == before
+    assert main(["write", str(tmp_path / "run"), "--json", "--output", str(tmp_path / "other")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["was_needed"] and Path(told["paths"][0]).read_bytes() == hybrid.read_bytes()
+    assert main(["write", str(tmp_path / "run"), "--json", "--silent"]) == 2
+    assert "exclude each other" in capsys.readouterr().err
     assert main(["write", str(tmp_path / "run"), "--format", "zarr", "--silent"]) == 0
     assert capsys.readouterr() == ("", "")
     assert main(["write", str(tmp_path / "nowhere")]) == 2

@@ -119,7 +119,7 @@ def test_realism_scores_are_shown_with_their_hints(run_folder: Path, view: ViewO
     page = Page(html)
     assert "Realism, median AUC 0.71 worst 0.71" in page.text
     assert "0.66 to 0.76" in page.text
-    assert "Unit 1, realism: few spikes to learn from" in page.text
-    assert "Unit 2, realism: no silent moment" in page.text
+    assert "Unit 1: realism: few spikes to learn from" in page.text
+    assert "Unit 2: realism: no silent moment" in page.text
     assert "not measured" not in page.text
     assert ' poor">0.71</td>' in html

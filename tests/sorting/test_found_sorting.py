@@ -117,6 +117,21 @@ def test_sorting_analyzers(tmp_path: Path, kind: str) -> None:
     assert spikes_of(found) == expected(TIMES, IDS[UNITS - 1])
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # SpikeInterface leaves its file open
+@pytest.mark.parametrize("kind", ["binary", "zarr", "json"])
+def test_a_recording_is_no_sorting(tmp_path: Path, kind: str) -> None:
+    recording = generate_recording(num_channels=4, durations=[0.1], sampling_frequency=RATE)
+    path = tmp_path / ("saved.zarr" if kind == "zarr" else "saved")
+    saved = recording.save(folder=path, format="zarr" if kind == "zarr" else "binary", n_jobs=1, progress_bar=False)
+    if kind == "json":
+        path = tmp_path / "saved.json"
+        saved.dump_to_json(path)
+    with pytest.raises(SortingError, match="is a recording, and a sorting is wanted here") as caught:
+        read_found_sorting(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
 def test_units_without_spikes_are_left_out() -> None:
     sorting = NumpySorting.from_samples_and_labels([[5, 9]], [[3, 7]], RATE, unit_ids=[1, 3, 5, 7])
     found = read_found_sorting(sorting)

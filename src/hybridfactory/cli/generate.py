@@ -1,10 +1,14 @@
 """``hybridfactory generate``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hybridfactory.cli.reporting import reporting
+
+if TYPE_CHECKING:
+    from hybridfactory.pipeline.generate import GenerateResult
 
 __all__ = ["generate", "generate_and_report"]
 
@@ -20,17 +24,17 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("params", type=click.Path(path_type=Path), default=Path("params.py"))
+@click.argument("params", type=click.Path(path_type=Path), required=False)
 @click.option("--silent", is_flag=True, help="Print nothing unless the run fails.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
 @click.option("--no-write", is_flag=True, help="Plan only: all but the hybrid's files, which write makes later.")
 @click.option("--verify", is_flag=True, help="Compare all bytes of the source before and after the run (SHA-256).")
 @click.option("--report", is_flag=True, help="Measure realism, draw figures/ and write report.html too.")
-def generate(params: Path, silent: bool, as_json: bool, no_write: bool, verify: bool, report: bool) -> None:
+def generate(params: Path | None, silent: bool, as_json: bool, no_write: bool, verify: bool, report: bool) -> None:
     """Make a hybrid recording and its ground truth.
 
     PARAMS is a parameter file (.py or .toml), or a folder that holds a params.py or params.toml. Default:
-    params.py in the current folder.
+    params.py in the current folder, or else params.toml there, which init writes.
 
     The units named in the file are learnt from the recording, moved, and added to a copy of it, which goes
     to the output folder together with the truth. The source is only read. Units and events that cannot be
@@ -38,7 +42,13 @@ def generate(params: Path, silent: bool, as_json: bool, no_write: bool, verify: 
     """
     if silent and as_json:
         raise click.UsageError("--silent and --json exclude each other", click.get_current_context())
-    generate_and_report(params, silent=silent, as_json=as_json, report=report, write=not no_write, verify=verify)
+    file = params or _default_file()
+    generate_and_report(file, silent=silent, as_json=as_json, report=report, write=not no_write, verify=verify)
+
+
+def _default_file() -> Path:
+    python, toml = Path("params.py"), Path("params.toml")
+    return toml if toml.is_file() and not python.exists() else python
 
 
 def generate_and_report(
@@ -46,10 +56,11 @@ def generate_and_report(
     *,
     silent: bool,
     as_json: bool = False,
+    quiet: bool = False,
     report: bool = False,
     write: bool = True,
     verify: bool = False,
-) -> None:
+) -> "GenerateResult":
     """Run the library's generate on a parameter file, and print what came of it.
 
     Parameters
@@ -60,6 +71,8 @@ def generate_and_report(
         Print nothing.
     as_json : bool
         Print the summary for machines.
+    quiet : bool
+        Print no summary: standard output belongs to a machine.
     report : bool
         Measure the run's realism, draw its figures and write its page too.
     write : bool
@@ -82,7 +95,7 @@ def generate_and_report(
         result = make_hybrid(params, write=write, verify=verify, progress=reporter.progress)
         for warning in result.warnings:
             reporter.warn(warning)
-    if not silent:
+    if not silent and not quiet:
         from hybridfactory.cli.summary import print_summary, summary_as_json
 
         if as_json:
@@ -95,3 +108,4 @@ def generate_and_report(
 
         score_and_print(result.output_directory, silent=silent, quiet=as_json)
         plot_and_report(result.output_directory, None, report=True, silent=silent, quiet=as_json)
+    return result

@@ -8,6 +8,7 @@ import click
 
 from hybridfactory.cli.recording_options import FilesCommand, known_from, recording_options
 from hybridfactory.cli.reporting import reporting
+from hybridfactory.cli.streams import say, seen_from_here
 
 if TYPE_CHECKING:
     from hybridfactory.pipeline.init import InitResult
@@ -55,9 +56,9 @@ def init(
     parameter file is written that generate runs as it is. What cannot be found is asked for on a terminal;
     elsewhere the message names the option that says it.
     """
-    from hybridfactory.pipeline.init import check_target
+    from hybridfactory.pipeline.init import check_first
 
-    check_target(output.expanduser().absolute(), force)
+    check_first(sorting, raw, output.expanduser().absolute(), force)
     known = known_from(
         sorting,
         raw=raw,
@@ -92,11 +93,11 @@ def _print_result(result: "InitResult") -> None:
     found = inputs.found_in
     seconds = recording.num_samples / recording.sampling_frequency
     rate = f"{recording.sampling_frequency:g} Hz ({found['sample_rate']})"
-    click.echo(f"Sorting    {inputs.data_directory} ({found['data_directory']}, {result.num_units} units)")
-    click.echo(f"Recording  {inputs.raw_source_file} ({found['raw_source_file']})")
-    click.echo(f"           {recording.num_rows} rows, {recording.dtype.name}, {seconds:.1f} s at {rate}")
+    say(f"Sorting    {seen_from_here(inputs.data_directory)} ({found['data_directory']}, {result.num_units} units)")
+    say(f"Recording  {seen_from_here(inputs.raw_source_file)} ({found['raw_source_file']})")
+    say(f"           {recording.num_rows} rows, {recording.dtype.name}, {seconds:.1f} s at {rate}")
     connected = int(inputs.source.probe.connected.sum())
-    click.echo(f"Probe      {inputs.source.probe.name}, {connected} sites connected ({found['probe']})")
-    click.echo(f"Donors     {', '.join(str(unit.label) for unit in result.chosen)}")
+    say(f"Probe      {inputs.source.probe.name}, {connected} sites connected ({found['probe']})")
+    say(f"Donors     {', '.join(str(unit.label) for unit in result.chosen)}")
     name = os.path.relpath(result.path)
-    click.echo(f"\nWritten to {name}. Next:\n  hybridfactory generate {name}")
+    say(f"\nWritten to {name}. Next:\n  hybridfactory generate {name}")

@@ -27,7 +27,7 @@ Examples:
 @click.option("--silent", is_flag=True, help="Print nothing unless it fails.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON on standard output.")
 def realism(run_folder: Path, thorough: bool, silent: bool, as_json: bool) -> None:
-    """Measure whether a classifier can tell injected events from real ones.
+    """Measure whether injected spikes can be told from real ones.
 
     RUN_FOLDER is the output folder of a finished run. For every injected unit, half of the donor's spikes are
     held against events built from the other half and added on the same channels, seen as a sorter sees them.

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from hybridfactory.cli.streams import say
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Reporter", "reporting"]
 
 SECONDS_BETWEEN_LINES = 10.0
+MOST_SECONDS_BETWEEN_LINES = 300.0
 
 
 class _Display(Protocol):
@@ -49,23 +51,44 @@ class _Bar:
         self._bar.console.print(Text(printable(line)), soft_wrap=True)
 
 
+@dataclass
+class _Step:
+    """What was heard of a step, and how many lines it was worth."""
+
+    done: int
+    total: int
+    part: int = 1
+    lines: int = 1
+
+    def hear(self, done: int, total: int) -> None:
+        # What does not fit into memory at once is done in parts, each from 0 to its own total.
+        self.part += done < self.done or total != self.total
+        self.done, self.total = done, total
+
+
 class _Lines:
-    """Plain lines for logs and pipes: one when a step begins, and now and then one in a long step."""
+    """Plain lines for logs and pipes: one when a step begins, and ever fewer in a long step."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._step: str | None = None
+        self._steps: dict[str, _Step] = {}
         self._last = 0.0
 
     def progress(self, step: str, done: int, total: int) -> None:
-        now = self._clock()
-        if step != self._step:
+        heard = self._steps.get(step)
+        if heard is None:
+            self._steps[step] = _Step(done, total)
             self.print(step)
-        elif done < total and now - self._last >= SECONDS_BETWEEN_LINES:
-            self.print(f"{step}: {100 * done // total} %")
-        else:
+            self._last = self._clock()
             return
-        self._step, self._last = step, now
+        heard.hear(done, total)
+        pause = min(SECONDS_BETWEEN_LINES * 2 ** (heard.lines - 1), MOST_SECONDS_BETWEEN_LINES)
+        now = self._clock()
+        if done < total and now - self._last >= pause:
+            part = f", part {heard.part}" * (heard.part > 1)
+            self.print(f"{step}{part}: {100 * done // total} %")
+            heard.lines += 1
+            self._last = now
 
     def print(self, line: str) -> None:
         say(line, err=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hybridfactory.cli.reporting import reporting
+from hybridfactory.cli.streams import say_files
 
 __all__ = ["reset"]
 
@@ -31,5 +32,4 @@ def reset(run_folder: Path, silent: bool) -> None:
 
         result = take_back(run_folder, progress=reporter.progress)
     if not silent:
-        for path in result.paths:
-            click.echo(f"As the source: {path}")
+        say_files("As the source again, in", result.paths[0].parent, dict.fromkeys(result.paths, ""))

@@ -3,13 +3,14 @@
 import os
 import select
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from hybridfactory.errors import printable
 
-__all__ = ["never_fail_on_encoding", "redirect_abandoned_streams", "say", "seen_from_here"]
+__all__ = ["never_fail_on_encoding", "redirect_abandoned_streams", "say", "say_files", "seen_from_here"]
 
 
 def never_fail_on_encoding() -> None:
@@ -29,6 +30,14 @@ def seen_from_here(path: Path) -> Path:
     """Name a path from the current folder if it lies there, as one would type it."""
     here = Path.cwd()
     return path.relative_to(here) if path != here and path.is_relative_to(here) else path
+
+
+def say_files(what: str, folder: Path, remarks: Mapping[Path, str]) -> None:
+    """Say where files are: a line for the folder, and below it one for each, named from there, with a remark."""
+    say(f"{what} {seen_from_here(folder)}:")
+    for path, remark in remarks.items():
+        name = path.relative_to(folder) if path.is_relative_to(folder) else path
+        say(f"  {name}" + f"  ({remark})" * bool(remark))
 
 
 def redirect_abandoned_streams() -> bool:

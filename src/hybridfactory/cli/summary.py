@@ -4,10 +4,9 @@ import json
 import math
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hybridfactory.cli.streams import say, seen_from_here
+from hybridfactory.cli.streams import say, say_files, seen_from_here
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -55,12 +54,9 @@ def print_summary(result: "GenerateResult") -> None:
         say(f"Clipped samples (at the limit of the data type): {result.num_clipped_samples}\n")
     beside = "" if result.copy_seconds is None else f"; copying the source took {result.copy_seconds:.1f} s of that"
     say(f"Took {result.seconds:.1f} s{beside}.\n")
+    hybrid = dict.fromkeys(result.recording_paths, "the hybrid recording")
+    say_files("Written to", result.output_directory, hybrid | dict.fromkeys(result.truth_paths, ""))
     folder = seen_from_here(result.output_directory)
-    say(f"Written to {folder}:")
-    for path in result.recording_paths:
-        say(f"  {_relative(path, result.output_directory)}  (the hybrid recording)")
-    for path in result.truth_paths:
-        say(f"  {_relative(path, result.output_directory)}")
     ending = NEXT_STEPS if result.recording_paths else NOT_WRITTEN
     say("\n" + ending.format(folder=folder))
 
@@ -69,7 +65,7 @@ def _unit_table(units: "tuple[PlannedUnit, ...]") -> "Table":
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("donor", "injected", "events", "refused", "row → row", "moved x, y µm", "SNR", "rank"):
+    for heading in ("donor", "injected", "events", "refused", "row → row", "moved x, y µm", "SNR", "components"):
         table.add_column(heading, justify="right", no_wrap=True)
     for unit in units:
         table.add_row(
@@ -86,27 +82,26 @@ def _unit_table(units: "tuple[PlannedUnit, ...]") -> "Table":
 
 
 def _print_remarks(result: "GenerateResult") -> None:
+    from hybridfactory.plan.notes import gather_notes
+
     remarks: list[str] = []
     num_units = Counter(unit.donor_label for unit in result.plan)
+    injected: list[tuple[str, PlannedUnit]] = []
     for unit in result.plan:
-        name = f"  unit {unit.donor_label}"
-        if unit.is_injected and num_units[unit.donor_label] > 1:
-            name += f" → {unit.injected_label}"
         if not unit.is_injected:
-            remarks.append(f"{name}: not injected: {unit.reason}")
+            remarks.append(f"unit {unit.donor_label}: not injected: {unit.reason}")
             continue
-        remarks.extend(f"{name}: {note}" for note in unit.notes)
+        several = num_units[unit.donor_label] > 1
+        injected.append((f"{unit.donor_label}" + f" → {unit.injected_label}" * several, unit))
+    remarks += gather_notes([(name, unit.notes) for name, unit in injected], num_units=len(injected))
+    for name, unit in injected:
         counts = Counter(unit.refused.reasons).most_common()
-        remarks.extend(f"{name}: {count} refused: {reason}" for reason, count in counts[:REASONS_SHOWN])
+        remarks += [f"unit {name}: {count} refused: {reason}" for reason, count in counts[:REASONS_SHOWN]]
         others = sum(count for _, count in counts[REASONS_SHOWN:])
         if others:
-            remarks.append(f"{name}: {others} refused for other reasons, which the plan names")
+            remarks.append(f"unit {name}: {others} refused for other reasons, which the plan names")
     if remarks:
-        say("\n".join(["Remarks:", *remarks, ""]))
-
-
-def _relative(path: Path, folder: Path) -> Path:
-    return path.relative_to(folder) if path.is_relative_to(folder) else path
+        say("\n".join(["Remarks:", *(f"  {remark}" for remark in remarks), ""]))
 
 
 def summary_as_json(result: "GenerateResult") -> str:

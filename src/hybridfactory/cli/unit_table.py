@@ -94,6 +94,8 @@ def _print_remarks(survey: "UnitSurvey", has_auc: bool) -> None:
     chosen = [unit.label for unit in survey.recommended]
     click.echo(f"\n{len(chosen)} of {len(survey.units)} units are recommended as donors, the best first.")
     click.echo("Drift in µm; realism: what to expect from the unit's own figures, not measured.")
+    if len(chosen) < len(survey.units):
+        click.echo("What is asked of a donor: hybridfactory units --help")
     if has_auc:
         click.echo("AUC: measured realism (0.5: no classifier tells injected from real spikes).")
     if chosen:

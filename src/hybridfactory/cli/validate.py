@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hybridfactory.cli.reporting import reporting
+
+if TYPE_CHECKING:
+    from hybridfactory.validation.result import ValidationResult
 
 __all__ = ["validate", "validate_and_report"]
 
@@ -82,14 +85,15 @@ def validate(
     """
     if silent and as_json:
         raise click.UsageError("--silent and --json exclude each other", context)
-    if validate_and_report(
-        run_folder,
-        sortings,
-        fail_under=fail_under,
-        silent=silent,
-        as_json=as_json,
-        options={**options, "report": not no_report},
-    ):
+    options["report"] = not no_report
+    result = validate_and_report(run_folder, sortings, silent=silent, as_json=as_json, options=options)
+    short = [] if fail_under is None else [item for item in result.sorters if item.median_accuracy < fail_under]
+    for sorter in short:
+        click.echo(
+            f"hybridfactory: {sorter.name}: median accuracy {sorter.median_accuracy:.3f} is below {fail_under:g}",
+            err=True,
+        )
+    if short:
         context.exit(1)
 
 
@@ -97,46 +101,35 @@ def validate_and_report(
     run_folder: Path,
     sortings: tuple[Path, ...],
     *,
-    fail_under: float | None = None,
     silent: bool = False,
     as_json: bool = False,
+    quiet: bool = False,
     options: Mapping[str, Any],
-) -> bool:
+) -> "ValidationResult":
     """Run the library's validate, and print what came of it.
 
     Parameters
     ----------
     run_folder : pathlib.Path
     sortings : tuple of pathlib.Path
-    fail_under : float, optional
-        Least median accuracy.
     silent : bool
-        Print nothing but that.
+        Print nothing.
     as_json : bool
         Print the summary for machines.
+    quiet : bool
+        Print no summary: standard output belongs to a machine.
     options : mapping of str to object
         The library's other options.
-
-    Returns
-    -------
-    bool
-        Whether a sorter fell short of `fail_under`.
     """
     with reporting(silent=silent) as reporter:
         from hybridfactory.pipeline.validate import validate as compare
 
         result = compare(run_folder, sortings, **options, progress=reporter.progress)
-    short = [] if fail_under is None else [item for item in result.sorters if item.median_accuracy < fail_under]
-    if not silent:
+    if not silent and not quiet:
         from hybridfactory.cli.validation_summary import print_validation, validation_as_json
 
         if as_json:
             click.echo(validation_as_json(result))
         else:
             print_validation(result)
-    for sorter in short:
-        click.echo(
-            f"hybridfactory: {sorter.name}: median accuracy {sorter.median_accuracy:.3f} is below {fail_under:g}",
-            err=True,
-        )
-    return bool(short)
+    return result

@@ -82,21 +82,21 @@ def _refusals(candidate: Candidate) -> list[str]:
     if candidate.model_refusal:
         return [*found, candidate.model_refusal.partition(";")[0]]
     if measures.num_spikes < MIN_SPIKES:
-        found.append(f"{measures.num_spikes} spikes")
+        found.append(f"only {measures.num_spikes} spikes")
     if measures.snr < MIN_SNR:
-        found.append(f"SNR {measures.snr:.1f}")
+        found.append(f"SNR only {measures.snr:.1f}")
     if measures.isi_violations_ratio > MAX_ISI_RATIO and measures.num_isi_violations >= MIN_COUNTED_VIOLATIONS:
         found.append(f"ISI violations {measures.isi_violations_ratio:.2f}")
     if measures.presence_ratio < MIN_PRESENCE:
-        found.append(f"present {measures.presence_ratio:.0%} of the time")
+        found.append(f"present only {measures.presence_ratio:.0%} of the time")
     if measures.amplitude_cutoff > MAX_CUTOFF:
         found.append(f"about {measures.amplitude_cutoff:.0%} of its spikes missed")
     if measures.drift_um > MAX_DRIFT_UM:
         found.append(f"drifts {measures.drift_um:.0f} µm")
     if measures.isolation < MIN_ISOLATION:
-        found.append(f"isolation {measures.isolation:.2f}")
+        found.append(f"isolation only {measures.isolation:.2f}")
     if measures.clean_share < MIN_CLEAN:
-        found.append(f"{measures.clean_share:.0%} clean spikes")
+        found.append(f"only {measures.clean_share:.0%} clean spikes")
     if candidate.num_moves == 0:
         found.append("no place to move to")
     return found

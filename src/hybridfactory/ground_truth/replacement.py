@@ -114,7 +114,7 @@ def find_reusable_run(
     *,
     progress: ProgressCallback = no_progress,
 ) -> Manifest | None:
-    """Find the finished run in a folder whose hybrid can be reused; a line in the log says what was found.
+    """Find the finished run in a folder whose hybrid can be reused; of a run that is there, the log says if not, why.
 
     The folder must be locked.
 
@@ -128,7 +128,9 @@ def find_reusable_run(
     progress : callable, optional
     """
     if not any(target.exists() for target in targets):
-        _log.info("no hybrid of an earlier run in %s: creating a fresh copy of the source", folder)
+        # A first run has nothing to reuse, and nobody expects it to.
+        if (folder / MANIFEST_NAME).exists():
+            _log.info("the earlier run in %s has no hybrid to reuse: starting from a fresh copy", folder)
         return None
     try:
         manifest = read_manifest(folder)

@@ -2,18 +2,44 @@
 
 import glob
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from hybridfactory.errors import MissingFileError, RecordingError, SortingError
+from hybridfactory.errors import MissingFileError, ProbeError, RecordingError, SortingError
 from hybridfactory.recording.natural_order import natural_key
 from hybridfactory.recording.source import find_source_files
 from hybridfactory.sorting.detection import SorterOutput, find_sorter_output
 
-__all__ = ["find_output", "find_raw", "one_pattern"]
+__all__ = ["common_start", "find_output", "find_raw", "one_pattern", "options_for_parameters"]
 
+OPTIONS = {
+    "raw_source_file": "--raw",
+    "raw_source_rows": "--rows",
+    "data_type": "--data-type",
+    "sample_rate": "--sample-rate",
+}
 FOLDERS_DEEP = 3
 MARKS = ("spike_times.npy", "rez.mat", "rez2.mat", "*_res.mat", "*_jrc.mat")
+
+
+@contextmanager
+def options_for_parameters() -> Iterator[None]:
+    """Let errors name options where they name parameters: there is no parameter file yet.
+
+    Raises
+    ------
+    MissingFileError, RecordingError, ProbeError
+        What the block raises, in these words.
+    """
+    try:
+        yield
+    except (MissingFileError, RecordingError, ProbeError) as error:
+        # Not within a path.
+        words = rf"(?<![\w/.-])({'|'.join(OPTIONS)})(?![\w/.-])"
+        text = re.sub(words, lambda match: OPTIONS[match[1]], str(error))
+        raise type(error)(text) from error
 
 
 def find_output(place: Path) -> SorterOutput:
@@ -69,7 +95,8 @@ def find_raw(named: Sequence[Path]) -> list[Path]:
     MissingFileError, RecordingError
         As `find_source_files` does.
     """
-    found = {path.resolve() for place in named for path in find_source_files(place.expanduser())}
+    with options_for_parameters():
+        found = {path.resolve() for place in named for path in find_source_files(place.expanduser())}
     return sorted(found, key=natural_key)
 
 
@@ -84,8 +111,8 @@ def one_pattern(paths: Sequence[Path]) -> Path:
     if len(paths) == 1:
         return paths[0]
     texts = [str(path) for path in paths]
-    start = _common_start(texts)
-    end = _common_start([text[len(start) :][::-1] for text in texts])[::-1]
+    start = common_start(texts)
+    end = common_start([text[len(start) :][::-1] for text in texts])[::-1]
     pattern = Path(f"{glob.escape(start)}*{glob.escape(end)}")
     matched = [Path(match).resolve() for match in glob.glob(str(pattern))]  # noqa: PTH207
     if sorted(matched) != sorted(paths):
@@ -96,7 +123,8 @@ def one_pattern(paths: Sequence[Path]) -> Path:
     return pattern
 
 
-def _common_start(texts: Sequence[str]) -> str:
+def common_start(texts: Sequence[str]) -> str:
+    """Return what all of the texts begin with."""
     # Of the first and the last in order, all others lie between.
     first, last = min(texts), max(texts)
     length = next((place for place, letter in enumerate(first) if letter != last[place : place + 1]), len(first))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hybridfactory.errors import ParameterError, ProbeError, RecordingError
-from hybridfactory.pipeline.input_files import find_output, find_raw, one_pattern
+from hybridfactory.pipeline.input_files import find_output, find_raw, one_pattern, options_for_parameters
 from hybridfactory.probes import Probe, eMouse, load_probe, neuropixels3a, read_probeinterface_json
 from hybridfactory.recording.source import Source, open_source
 from hybridfactory.recording.spikeglx import get_start_times, read_probe_from_meta
@@ -112,21 +112,24 @@ def find_inputs(place: Path, known: Known, *, label_base: int = 1, ask: Ask | No
     dtype, type_from = facts.data_type
     num_rows, rows_from = facts.num_rows
     probe, probe_name, probe_from = facts.probe
+    _refuse_rows_that_are_not_there(facts)
     folder = output.path if output.source_format == "phy" else output.path.parent
     # A sorting that lies beside another format's is named by its folder alone: the folder's own order decides.
     sorting = read_sorting(folder, label_base=label_base, source_paths=paths)
     starts, start_from = _start_time(
         paths, facts.metas, facts.statement, sorting, dtype, num_rows or probe.num_channels
     )
-    source = open_source(
-        paths,
-        start_time=starts,
-        dtype=dtype,
-        sampling_frequency=sample_rate,
-        probe=probe,
-        num_rows=num_rows,
-        num_rows_of_sorting=sorting.num_rows,
-    )
+    with options_for_parameters():
+        source = open_source(
+            paths,
+            start_time=starts,
+            dtype=dtype,
+            sampling_frequency=sample_rate,
+            probe=probe,
+            # What a .meta file says is not to be taken for what somebody has said.
+            num_rows=known.num_rows if facts.metas[0] is not None else num_rows,
+            num_rows_of_sorting=sorting.num_rows,
+        )
     return Inputs(
         data_directory=folder,
         raw_source_file=one_pattern(paths),
@@ -182,6 +185,21 @@ class _Facts:
     data_type: tuple[np.dtype[Any], str]
     num_rows: tuple[int | None, str]
     probe: tuple[Probe, str, str]
+
+
+def _refuse_rows_that_are_not_there(facts: _Facts) -> None:
+    """See that the probe's rows are in the file, and say which option was wrong if not."""
+    probe, name, probe_from = facts.probe
+    rows, rows_from = facts.num_rows
+    highest = int(probe.channel_map.max())
+    if rows is None or highest < rows:
+        return
+    if probe_from == "given":
+        raise ProbeError(
+            f"--probe: {name or probe.name} has row {highest}, but the raw file has {rows} rows (0 to {rows - 1}; "
+            f"{rows_from}): give the probe of this recording, or correct the number of rows with --rows"
+        )
+    raise ParameterError(f"--rows: {rows} rows, but {probe_from} names row {highest} (from 0): correct --rows")
 
 
 def _find_facts(output: SorterOutput, known: Known, ask: Ask | None) -> _Facts:
@@ -267,14 +285,16 @@ class _Finder:
         if stated is not None:
             return stated, "", statement.channels_stated_in or statement.stated_in
         answer = self._missing(
-            "--probe", f"the probe{reason}", "Probe: neuropixels3a, eMouse, or a probeinterface .json file"
+            "--probe", f"the probe{reason}", "Probe: neuropixels3a, eMouse, or a probeinterface .json or .npz file"
         )
         return (*_named_probe(answer, num_rows), "given")
 
     def _missing(self, option: str, what: str, question: str) -> str:
         """Ask for what cannot be found, or refuse to go on."""
         if self.ask is None:
-            raise ParameterError(f"{self.output.path}: cannot tell {what}: give {option}")
+            choices = question.partition(": ")[2]
+            such_as = f" ({choices})" * bool(choices)
+            raise ParameterError(f"{self.output.path}: cannot tell {what}: give {option}{such_as}")
         return self.ask(option, question).strip()
 
 

@@ -20,7 +20,13 @@ __all__ = ["Starter", "python_text", "toml_text"]
 WIDTH = 110
 VALUE_WIDTH = 46
 MAX_UPWARDS = 2
-SET_ABOVE = ("start_time", "probe", "output_directory", "random_seed", "label_base", "raw_source_rows")
+SET_ABOVE = (
+    *("data_type", "sample_rate", "start_time", "raw_source_rows", "label_base", "probe"),
+    *("session_name", "output_directory", "random_seed"),
+    *("target_snr", "target_amplitude_uV", "units_per_donor", "remove_original"),
+)
+ABOUT_NAME = "file names stay the same from run to run"
+ABOUT_SEED = "the same seed gives the same hybrid"
 SEED = 42
 REFUSED_SHOWN = 20
 
@@ -40,6 +46,7 @@ class Starter:
         Units that are recommended as well.
     refused : tuple of Candidate
     unit_of_amplitude : str
+    session_name : str
     output_directory : pathlib.Path
     """
 
@@ -49,6 +56,7 @@ class Starter:
     others: tuple[Candidate, ...]
     refused: tuple[Candidate, ...]
     unit_of_amplitude: str
+    session_name: str
     output_directory: Path
 
     @property
@@ -86,11 +94,13 @@ def toml_text(starter: Starter) -> str:
     if not inputs.has_metas:
         lines.append(_line(f"raw_source_rows = {recording.num_rows}", found["raw_source_rows"]))
     lines.append(_line(f"label_base = {starter.label_base}", _about_labels(starter.label_base)))
-    lines += _donors(starter)
+    lines += [*_donors(starter), *_about_injected("true")]
+    name = json.dumps(starter.session_name, ensure_ascii=False)
     lines += [
         "",
         f"output_directory = {_path(starter.output_directory, starter)}",
-        _line(f"random_seed = {SEED}", "the same seed gives the same hybrid"),
+        _line(f"session_name = {name}", ABOUT_NAME),
+        _line(f"random_seed = {SEED}", ABOUT_SEED),
         "",
         *_other_parameters("toml"),
         "",
@@ -134,13 +144,15 @@ def python_text(starter: Starter) -> str:
         *start_lines,
         *rows,
         *_donors(starter),
+        *_about_injected("True"),
         "",
         f"# probe: {found['probe']}",
         *probe_lines,
         "",
         "# optional",
         f"output_directory = {str(starter.output_directory)!r}",
-        _line(f"random_seed = {SEED}", "the same seed gives the same hybrid"),
+        _line(f"session_name = {starter.session_name!r}", ABOUT_NAME),
+        _line(f"random_seed = {SEED}", ABOUT_SEED),
         *([f"label_base = {starter.label_base}"] if starter.label_base != 1 else []),
         *_other_parameters("py"),
     ]
@@ -197,6 +209,18 @@ def _donors(starter: Starter) -> list[str]:
         hidden = len(starter.refused) - len(shown)
         lines += [f"#   and {hidden} more"] * bool(hidden)
     return lines
+
+
+def _about_injected(yes: str) -> list[str]:
+    """What the injected units can be beside copies of their donors, with values that work once uncommented."""
+    return [
+        "",
+        "# What may become of them; by default one unit of the donor's size from each, and the donor stays:",
+        _line("# target_snr = [4, 15]", "SNR of each injected unit: one number, or drawn from a range"),
+        _line("# target_amplitude_uV = [60, 200]", "or its peak in µV, likewise; needs a .meta file"),
+        _line("# units_per_donor = 2", "several from each donor, each at a place and at times of its own"),
+        _line(f"# remove_original = {yes}", "take the donors' own spikes out at their old place"),
+    ]
 
 
 def _entry(unit: Candidate, starter: Starter, mark: str) -> str:

@@ -224,16 +224,16 @@ def _settings(before: int, after: int, label_base: int, construction: str = "shr
 
 def _check(source: Source, sorting: Sorting, data_directory: Path) -> None:
     rate, stated = source.recording.sampling_frequency, sorting.sampling_frequency
+    files = source.recording.files
     if stated is not None and abs(stated / rate - 1) > 1e-3:
         raise SortingError(
-            f"the sampling rate is {rate:g} Hz, but the sorting in {data_directory} says {stated:g} Hz: give the "
-            "sorting of this recording"
+            f"the sampling rate of {files[0].path.name} is {rate:g} Hz, but the sorting in {data_directory} says "
+            f"{stated:g} Hz: give the recording that was sorted, or its sorting"
         )
-    files = source.recording.files
     last = int(sorting.spike_times[-1])
     if last >= files[-1].stop_sample + round(rate):
         raise SortingError(
-            f"the last spike in {data_directory} lies at sample {last}, but the recording ends at "
+            f"the last spike in {data_directory} lies at sample {last}, but {files[-1].path.name} ends at "
             f"{files[-1].stop_sample}: give the raw files of this sorting, all of them"
         )
 

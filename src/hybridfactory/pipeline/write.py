@@ -41,9 +41,12 @@ class WriteResult:
     ----------
     paths : tuple of pathlib.Path
         The flat files in timeline order, or the folder.
+    was_needed : bool
+        False: all was there already, unchanged, and nothing was done.
     """
 
     paths: tuple[Path, ...]
+    was_needed: bool = True
 
 
 def write(
@@ -113,7 +116,7 @@ def _complete(run: HybridRun, source: FlatRecording, progress: ProgressCallback)
         manifest = read_manifest(folder)
         paths = manifest.target_paths
         if manifest.is_written and manifest.targets_are_untouched():
-            return WriteResult(paths)
+            return WriteResult(paths, was_needed=False)
         staged = tuple(staging / path.name for path in paths)
         are_copies = manifest.reset_files_are_untouched()
         if are_copies:

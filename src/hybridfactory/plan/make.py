@@ -309,12 +309,12 @@ def _notes_on(snr: float, move: Move, settings: PlanSettings) -> Sequence[str]:
             f"channel_shift {settings.channel_shift} fits only {direction}: moved by {move.channel_shift:+d}"
         )
     if move.kind != "translation":
-        notes.append(f"moved by a {move.kind} of its sites, since the probe has no translation for it")
+        notes.append("moved by a rotation or reflection of the sites, since the probe allows no translation")
     if move.energy_share < 1 - 1e-3:
         notes.append(f"{1 - move.energy_share:.1%} of its energy fell on no connected site and is left out")
     if move.num_blind_sites:
         notes.append(
-            f"{move.num_blind_sites} site(s) near its new centre had no counterpart at the donor's place, "
+            f"{move.num_blind_sites} site(s) near the new centre had no counterpart at the donor's place, "
             "and show nothing of it"
         )
     return notes

@@ -147,8 +147,8 @@ def _compare(
         )
     if num_rows is not None and num_rows != meta.num_rows:
         raise RecordingError(
-            f"raw_source_rows is {num_rows}, but {meta.path.name} says nSavedChans={meta.num_rows}: leave the "
-            "parameter out"
+            f"raw_source_rows is {num_rows}, but {meta.path.name} says nSavedChans={meta.num_rows}: leave "
+            "raw_source_rows out"
         )
     size = path.stat().st_size
     if meta.file_size_bytes is not None and meta.file_size_bytes != size:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hybridfactory.ground_truth.run import HybridRun
+from hybridfactory.plan.notes import gather_notes
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.report.inline import inline_svg
 from hybridfactory.report.measure import UnitView, ViewOfRun
@@ -128,14 +129,11 @@ def _facts(
 
 def _notes(content: Mapping[str, Any], scores: Mapping[int, RealismScore]) -> list[str]:
     """Notes on injected units, and what a poor realism score may come from."""
-    notes = []
-    for unit in content.get("units", ()):
-        label = unit["donor_label"]
-        notes += [f"Unit {label}: {note}" for note in unit.get("notes", ())]
-        if label in scores and scores[label].remark:
-            notes.append(f"Unit {label}, realism: {scores[label].remark}")
+    units = {str(unit["donor_label"]) for unit in content.get("units", ())}
+    notes = [(str(unit["donor_label"]), unit.get("notes", ())) for unit in content.get("units", ())]
+    notes += [(str(label), [f"realism: {score.remark}"]) for label, score in scores.items() if score.remark]
     # Units made from one donor share what is said of it.
-    return list(dict.fromkeys(notes))
+    return [f"{note[:1].upper()}{note[1:]}" for note in gather_notes(notes, num_units=len(units))]
 
 
 def _cards(

@@ -92,7 +92,9 @@ def _infer(folder: Path) -> SorterOutput:
 
 
 def _missing(folder: Path, expected: str) -> MissingFileError:
-    return MissingFileError(f"{folder}: holds no sorter output (expected {expected}); check data_directory")
+    return MissingFileError(
+        f"{folder}: holds no sorter output (expected {expected}); give the folder that the sorter wrote"
+    )
 
 
 def _is_complete_phy(folder: Path) -> bool:

@@ -69,11 +69,18 @@ def load_spikeinterface_sorting(path: Path) -> Any:
     return sorting
 
 
+def _is_a_recording(path: Path) -> SortingError:
+    return SortingError(f"{path}: is a recording, and a sorting is wanted here; give what the sorter made of it")
+
+
 def _load(path: Path) -> Any:
     if path.is_file():
         return _from_npz(path) if path.suffix == ".npz" else _from_json(path)
     if path.suffix == ".zarr":
         return _from_zarr(path)
+    # What recording.save makes.
+    if (path / "binary.json").is_file():
+        raise _is_a_recording(path)
     for mark, read in (
         (path / "numpysorting_info.json", _from_numpy_folder),
         (path / "npz.json", lambda folder: _from_npz(folder / "sorting_cached.npz")),
@@ -91,7 +98,10 @@ def _load(path: Path) -> Any:
 def _from_json(path: Path) -> Any:
     from spikeinterface.core import load  # noqa: PLC0415
 
-    refuse_foreign_classes(json.loads(path.read_bytes()), path, SortingError, "sorting")
+    content = json.loads(path.read_bytes())
+    if isinstance(content, dict) and "Recording" in str(content.get("class")).rpartition(".")[2]:
+        raise _is_a_recording(path)
+    refuse_foreign_classes(content, path, SortingError, "sorting")
     return load(path, base_folder=path.parent)
 
 
@@ -137,6 +147,8 @@ def _from_npz(path: Path) -> Any:
 def _from_zarr(path: Path) -> Any:
     from spikeinterface.core.zarrextractors import ZarrSortingExtractor  # noqa: PLC0415
 
+    if (path / "channel_ids").is_dir():
+        raise _is_a_recording(path)
     # A SortingAnalyzer keeps its sorting in a group; its recording, which may be a pickle, is left alone.
     group = "sorting" if (path / "sorting").is_dir() else None
     refuse_pickled_arrays(path / (group or "."), SortingError, "sorting")

@@ -77,7 +77,8 @@ def locate_truth(run: HybridRun | str | PathLike[str]) -> HybridRun | Path:
     if (path / FIRINGS_NAME).is_file():
         return path / FIRINGS_NAME
     if not path.is_dir():
-        raise MissingFileError(f"{path}: no such folder; give the output folder of a run")
+        what = "is a file" if path.exists() else "no such folder"
+        raise MissingFileError(f"{path}: {what}; give the output folder of a run")
     raise MissingFileError(
         f"{path}: holds no ground truth (no {MANIFEST_NAME}, no {FIRINGS_NAME}); give the output folder of a run"
     )
