@@ -12,7 +12,7 @@ from hybridfactory.errors import OutputError
 from hybridfactory.injection.render import MAX_SPAN_SAMPLES, Workspace, render_in_place
 from hybridfactory.injection.script import InjectionScript
 from hybridfactory.progress import ProgressCallback, no_progress
-from hybridfactory.recording.flat import FlatFile, FlatRecording
+from hybridfactory.recording.flat import FlatFile, FlatReader, FlatRecording
 from hybridfactory.recording.side_by_side import NUM_WORKERS, side_by_side
 
 __all__ = ["Comparison", "Difference", "compare", "everything", "outside"]
@@ -147,53 +147,71 @@ def compare(
         If the source has become shorter.
     """
     spans = _cut(ranges)
-    files = recording.file_of(spans[:, 0])
     tasks = np.array_split(np.arange(len(spans)), max(-(-len(spans) // SPANS_PER_TASK), 1))
-    held = tuple(
-        FlatFile(target, file.start_sample, file.num_samples)
-        for target, file in zip(targets, recording.files, strict=True)
-    )
-    for file, target in zip(held, targets, strict=True):
-        if target.stat().st_size < file.num_samples * recording.bytes_per_sample:
-            raise OutputError(f"{target} is shorter than its source: it was cut short after the run")
-    hybrid = FlatRecording(held, recording.dtype, recording.num_rows, recording.sampling_frequency)
+    hybrid = _hybrid_of(recording, targets)
+    files = hybrid.file_of(spans[:, 0])
     longest = int(np.diff(spans, axis=1).max(initial=0))
     spaces: SimpleQueue[tuple[Workspace, Workspace]] = SimpleQueue()
     for _ in range(NUM_WORKERS):
         spaces.put((Workspace(longest, recording), Workspace(longest, hybrid)))
     different, first, done = 0, None, 0
     with recording.reader() as source_reader, hybrid.reader() as hybrid_reader:
-
-        def look(index: int, expected: Workspace, found: Workspace) -> _Piece:
-            start, stop = spans[index].tolist()
-            begin = start - held[files[index]].start_sample
-            ours, theirs = expected.traces(stop - start), found.traces(stop - start)
-            source_reader.read_into(ours, int(files[index]), begin)
-            hybrid_reader.read_into(theirs, int(files[index]), begin)
-            if accept_source and _are_equal(ours, theirs):
-                return _Piece()
-            untouched = ours.copy() if accept_source else None
-            if script is not None:
-                render_in_place(ours, start, script, None, expected)
-            return _differences(ours, theirs, untouched, start)
+        readers = source_reader, hybrid_reader
 
         def work(task: NDArray[np.int64]) -> list[_Piece]:
-            expected, found = spaces.get()
+            some = spaces.get()
             try:
-                return [look(int(index), expected, found) for index in task]
+                return [
+                    _look(readers, int(files[index]), spans[index].tolist(), script, accept_source, some)
+                    for index in task
+                ]
             finally:
                 # Also after an error: the next call would wait for it forever.
-                spaces.put((expected, found))
+                spaces.put(some)
 
         with side_by_side(work, tasks) as results:
             for task, pieces in zip(tasks, results, strict=True):
                 for index, piece in zip(task.tolist(), pieces, strict=True):
                     different += piece.num_different
                     if first is None and piece.num_different:
-                        first = _place(piece, held[files[index]])
+                        first = _place(piece, hybrid.files[files[index]])
                 done += len(task)
                 progress(step, done, max(len(spans), 1))
     return Comparison(int(np.diff(spans, axis=1).sum()), different, first)
+
+
+def _hybrid_of(recording: FlatRecording, targets: tuple[Path, ...]) -> FlatRecording:
+    """Targets on the source's timeline, none shorter than its source."""
+    files = tuple(
+        FlatFile(target, file.start_sample, file.num_samples)
+        for target, file in zip(targets, recording.files, strict=True)
+    )
+    for file in files:
+        if file.path.stat().st_size < file.num_samples * recording.bytes_per_sample:
+            raise OutputError(f"{file.path} is shorter than its source: it was cut short after the run")
+    return FlatRecording(files, recording.dtype, recording.num_rows, recording.sampling_frequency)
+
+
+def _look(
+    readers: tuple[FlatReader, FlatReader],
+    file_index: int,
+    span: list[int],
+    script: InjectionScript | None,
+    accept_source: bool,
+    spaces: tuple[Workspace, Workspace],
+) -> _Piece:
+    """Hold one span of a target against the source."""
+    start, stop = span
+    begin = start - readers[0].recording.files[file_index].start_sample
+    expected, found = (space.traces(stop - start) for space in spaces)
+    readers[0].read_into(expected, file_index, begin)
+    readers[1].read_into(found, file_index, begin)
+    if accept_source and _are_equal(expected, found):
+        return _Piece()
+    untouched = expected.copy() if accept_source else None
+    if script is not None:
+        render_in_place(expected, start, script, None, spaces[0])
+    return _differences(expected, found, untouched, start)
 
 
 def _cut(ranges: NDArray[np.int64]) -> NDArray[np.int64]:

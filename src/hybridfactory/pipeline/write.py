@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hybridfactory.errors import OutputError, ParameterError
 from hybridfactory.ground_truth.derived import register
 from hybridfactory.ground_truth.description import write_description
-from hybridfactory.ground_truth.manifest import checksums_of, identity, read_manifest, store_manifest
+from hybridfactory.ground_truth.manifest import Manifest, checksums_of, identity, read_manifest, store_manifest
 from hybridfactory.ground_truth.paths import RunPaths
 from hybridfactory.ground_truth.replacement import refuse_to_overwrite
 from hybridfactory.ground_truth.run import HybridRun, load
@@ -144,7 +144,7 @@ def _complete(run: HybridRun, source: FlatRecording, progress: ProgressCallback)
         store_manifest(content, staged_run.manifest)
         refuse_changes(witnesses)
         publish([*staged, *described, staged_run.journal, table, staged_run.manifest], folder, [])
-        run.manifest.renew(content)
+        run.manifest = Manifest(folder, content)
     return WriteResult(paths)
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hybridfactory.errors import MissingFileError, ProbeError, RecordingError
 from hybridfactory.probes import Probe
 from hybridfactory.recording.flat import FlatRecording, hybrid_name, open_flat_recording
 from hybridfactory.recording.natural_order import files_in_natural_order
-from hybridfactory.recording.spikeglx import get_start_times, read_probe_from_meta
+from hybridfactory.recording.spikeglx import get_start_times, read_gains_uV, read_probe_from_meta
 from hybridfactory.recording.spikeglx_meta import SpikeGLXMeta, meta_path_of, read_meta
 
 __all__ = ["Source", "find_source_files", "hybrid_name", "open_source"]
@@ -27,6 +28,17 @@ class Source:
     probe: Probe
     metas: tuple[SpikeGLXMeta | None, ...]
     warnings: tuple[str, ...]
+
+    def gains_uV(self) -> NDArray[np.float64] | None:
+        """µV per count of every raw row, where the recording itself or a .meta file tells it; shape (num_rows,).
+
+        Raises
+        ------
+        RecordingError
+            If there is a .meta file, but it does not tell.
+        """
+        told, meta = self.recording.gains_uV, self.metas[0]
+        return told if told is not None or meta is None else read_gains_uV(meta.path)
 
 
 def find_source_files(raw_source_file: Path) -> list[Path]:
