@@ -34,6 +34,7 @@ def test_from_a_folder_to_a_file(
     text = capsys.readouterr().out
     assert "Recording" in text
     assert "48 sites connected (the .meta file)" in text
+    assert "Hybrid     will go to demo_g0_t0-hybrid\n" in text
     assert "Sorting    sorting (a phy sorting, 14 units)\n" in text
     assert text.endswith("Written to params.toml. Next:\n  hybridfactory generate params.toml\n")
     assert main(["init", "sorting"]) == 2

@@ -99,5 +99,6 @@ def _print_result(result: "InitResult") -> None:
     connected = int(inputs.source.probe.connected.sum())
     say(f"Probe      {inputs.source.probe.name}, {connected} sites connected ({found['probe']})")
     say(f"Donors     {', '.join(str(unit.label) for unit in result.chosen)}")
+    say(f"Hybrid     will go to {seen_from_here(result.output_directory)}")
     name = os.path.relpath(result.path)
     say(f"\nWritten to {name}. Next:\n  hybridfactory generate {name}")

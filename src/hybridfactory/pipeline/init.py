@@ -37,6 +37,8 @@ class InitResult:
         The donors, the best first.
     num_units : int
         Units of the sorting.
+    output_directory : pathlib.Path
+        Where the hybrid will go.
     warnings : tuple of str
     """
 
@@ -44,6 +46,7 @@ class InitResult:
     inputs: Inputs
     chosen: tuple[Candidate, ...]
     num_units: int
+    output_directory: Path
     warnings: tuple[str, ...]
 
 
@@ -110,7 +113,9 @@ def init_parameters(
         output_directory=_output_directory(path, inputs, f"{name}-hybrid"),
     )
     _write(path, toml_text(starter) if is_toml else python_text(starter))
-    return InitResult(path, inputs, starter.chosen, len(survey.units), survey.warnings)
+    return InitResult(
+        path, inputs, starter.chosen, len(survey.units), starter.output_directory, warnings=survey.warnings
+    )
 
 
 def check_first(place: Path, raw: Sequence[Path], path: Path, force: bool) -> SorterOutput:
