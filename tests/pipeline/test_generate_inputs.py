@@ -115,7 +115,7 @@ def test_api_mapping_toml_python_and_command_line_agree(
     assert main(["generate", str(toml.parent)]) == 0
     out, err = capsys.readouterr()
     assert "Injected" in out
-    assert "fresh copy" in err
+    assert "over a copy of the source" in err and "earlier run" not in err
 
     toml.unlink()
     params = toml.with_name("params.py")
