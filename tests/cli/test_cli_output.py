@@ -89,7 +89,7 @@ def test_piped_output(pipeline: Install, result: Result, capsys: pytest.CaptureF
     assert "  demo.ap.GT.bin  (the hybrid recording)" in lines
     assert "  firings_true.npy" in lines
     assert "Clipped samples" in out
-    assert "Took 5.2 s; copying the source took 1.5 s of that." in lines
+    assert "Took 5.2 s; a copy of the source takes 1.5 s." in lines
     assert "\x1b" not in out + err
     assert max(len(line) for line in lines if str(result.output_directory) not in line) <= 82
 

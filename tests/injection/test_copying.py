@@ -9,7 +9,7 @@ import pytest
 
 from hybridfactory.errors import RecordingError
 from hybridfactory.injection import copying, target_file
-from hybridfactory.injection.copying import copy_file, flushing, touched_share
+from hybridfactory.injection.copying import Copied, copy_file, flushing, touched_share
 from hybridfactory.injection.target_file import TargetFile
 
 
@@ -120,6 +120,18 @@ class TestCopyFile:
         copy_file(tmp_path / "a", tmp_path / "b", advance=advance, stop=stop)
         assert counts == [4096]
 
+    @pytest.mark.parametrize(("way", "is_ended"), [("through_cache", False), ("around_cache", True)])
+    def test_ends_when_it_is_enough_where_the_rest_is_written_as_fast(
+        self, tmp_path, monkeypatch, request, way, is_ended
+    ):
+        request.getfixturevalue(way)
+        monkeypatch.setattr(copying, "COPY_BYTES", 4096)
+        monkeypatch.setattr(copying, "DIRECT_BYTES", 4096)
+        (tmp_path / "a").write_bytes(os.urandom(50_000))
+        enough = Event()
+        enough.set()
+        assert copy_file(tmp_path / "a", tmp_path / "b", enough=enough) == (4096 if is_ended else 50_000)
+
     def test_blocks_are_shared_where_the_file_system_can(self, tmp_path, monkeypatch):
         """Then nothing is copied; it is the file system's own word that all bytes are there."""
         (tmp_path / "a").write_bytes(os.urandom(5000))
@@ -134,6 +146,52 @@ class TestCopyFile:
         monkeypatch.setattr(os, "pwrite", None)
         copy_file(tmp_path / "a", tmp_path / "b", advance=counts.append)
         assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() and counts == [5000]
+
+
+class TestCopying:
+    """In the background."""
+
+    @pytest.fixture
+    def files(self, tmp_path, monkeypatch, around_cache):
+        monkeypatch.setattr(copying, "DIRECT_BYTES", 4096)
+        sources = [tmp_path / "a", tmp_path / "b"]
+        for source in sources:
+            source.write_bytes(os.urandom(50_000))
+        return sources, [tmp_path / "c", tmp_path / "d"]
+
+    def test_that_has_the_time_copies_everything(self, files):
+        sources, targets = files
+        with copying.copying(sources, targets) as finish:
+            while not (targets[1].exists() and targets[1].stat().st_size == 50_000):
+                time.sleep(0.01)
+            found = finish(lambda *call: None)
+        assert found == Copied((50_000, 50_000), found.seconds, 1.0) and found.seconds > 0
+        assert [path.read_bytes() for path in targets] == [path.read_bytes() for path in sources]
+
+    def test_tells_how_far_it_came(self, files, monkeypatch):
+        sources, targets = files
+        real = TargetFile.write
+
+        def write(target, view, offset):
+            time.sleep(0.02)
+            real(target, view, offset)
+
+        monkeypatch.setattr(TargetFile, "write", write)
+        with copying.copying(sources, targets) as finish:
+            time.sleep(0.05)
+            found = finish(lambda *call: None)
+        assert all(4096 <= count < 50_000 for count in found.num_bytes)
+        assert found.share == pytest.approx(sum(found.num_bytes) / 100_000)
+        for source, target, count in zip(sources, targets, found.num_bytes, strict=True):
+            assert target.read_bytes() == source.read_bytes()[:count]
+
+    def test_an_error_comes_out(self, files, monkeypatch):
+        def fail(*arguments):
+            raise OSError(errno.EIO, "Input/output error")
+
+        monkeypatch.setattr(TargetFile, "write", fail)
+        with copying.copying(*files) as finish, pytest.raises(OSError, match="Input/output"):
+            finish(lambda *call: None)
 
 
 @pytest.fixture

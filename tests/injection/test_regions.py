@@ -1,11 +1,10 @@
 """Ranges rounded out to pages."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridfactory.injection.regions import GRID_SAMPLES, cut_at_grid, grid_samples, regions_of, whole_regions
+from hybridfactory.injection.regions import GRID_SAMPLES, cut_at_grid, grid_samples, regions_of
 from hybridfactory.injection.target_file import PAGE_BYTES
 from hybridfactory.recording.flat import FlatFile, FlatRecording
 
@@ -52,13 +51,21 @@ def test_cut_ranges_hold_the_same_samples_and_never_cross_the_grid(world):
     assert len(cut) <= len(ranges) + sum(size // grid + 1 for size in SIZES)
 
 
-@pytest.mark.parametrize("is_whole", [False, True])
-@given(world=worlds())
-def test_every_range_is_in_one_region_and_no_page_in_two(world, is_whole):
+def shares_copied():
+    """Nothing, everything, or some of each file."""
+    some = st.lists(st.sampled_from([0, 0.001, 0.3, 0.99, 1]), min_size=3, max_size=3)
+    return st.one_of(st.none(), st.just([0, 0, 0]), some)
+
+
+@given(worlds(), shares_copied())
+def test_every_range_is_in_one_region_and_no_page_in_two(world, shares):
     recording, ranges = world
     ranges = cut_at_grid(ranges, recording)
-    regions = whole_regions(ranges, recording) if is_whole else regions_of(ranges, recording)
     size = recording.bytes_per_sample
+    copied = (
+        None if shares is None else [int(share * count * size) for share, count in zip(shares, SIZES, strict=True)]
+    )
+    regions = regions_of(ranges, recording, copied)
     written = [np.zeros(count * size, dtype=np.int8) for count in SIZES]
     found = []
     for region in regions.part(slice(None)):
@@ -73,9 +80,9 @@ def test_every_range_is_in_one_region_and_no_page_in_two(world, is_whole):
             found.append((begin + first // size, begin + last // size))
     assert found == [tuple(pair) for pair in ranges.tolist()]
     assert max(pages.max() for pages in written) <= 1
-    if is_whole:
-        assert all(pages.all() for pages in written)
-    else:
+    for pages, count in zip(written, copied or [10**9] * 3, strict=True):
+        assert pages[count:].all()
+    if copied is None or [count // size for count in copied] == list(SIZES):
         touched = sum(int(pages.sum()) for pages in written)
         assert touched <= np.diff(ranges, axis=1).sum() * size + 2 * PAGE_BYTES * len(ranges)
     if len(regions):
@@ -87,4 +94,4 @@ def test_no_ranges_no_regions():
     recording = recording_of(4, "<i2")
     nothing = cut_at_grid(np.zeros((0, 2), dtype=np.int64), recording)
     assert nothing.shape == (0, 2) and len(regions_of(nothing, recording)) == 0
-    assert len(whole_regions(nothing, recording)) == sum(-(-size // GRID_SAMPLES) for size in SIZES)
+    assert len(regions_of(nothing, recording, [0, 0, 0])) == sum(-(-size // GRID_SAMPLES) for size in SIZES)

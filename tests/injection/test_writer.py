@@ -1,5 +1,7 @@
 """Hybrid files: copies of the source with the plan over them, and back again."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -80,20 +82,36 @@ class TestRenderInto:
         assert [path.read_bytes() for path in targets] == [path.read_bytes() for path in reference]
         (tmp_path / "whole").mkdir()
         whole = tuple(tmp_path / "whole" / file.path.name for file in three_files.files)
-        assert np.array_equal(render_into(whole, three_files, loud.script, are_copies=False).clipped, counts)
+        assert np.array_equal(render_into(whole, three_files, loud.script, copied=[0, 0, 0]).clipped, counts)
         assert [path.read_bytes() for path in whole] == [path.read_bytes() for path in reference]
 
-    @pytest.mark.parametrize("are_copies", [True, False])
+    @pytest.mark.parametrize("copied", [None, [0, 0, 0], [20_003, 7000, 0]])
     @pytest.mark.parametrize("per_task", [1, 64])
     def test_journal_has_the_checksums_of_what_the_files_hold(
-        self, three_files, across, tmp_path, monkeypatch, are_copies, per_task
+        self, three_files, across, tmp_path, monkeypatch, copied, per_task
     ):
         monkeypatch.setattr(writer, "REGIONS_PER_TASK", per_task)
         targets = copies_of(three_files, tmp_path / "hybrid")
-        journal = render_into(targets, three_files, across.script, are_copies=are_copies).journal
+        journal = render_into(targets, three_files, across.script, copied=copied).journal
         assert np.array_equal(journal.ranges, regions.cut_at_grid(across.script.ranges(), three_files))
         found = take_checksums(targets, three_files, journal.ranges, step="checking")
         assert np.array_equal(found, journal.checksums) and np.unique(found).size == found.size
+
+    @pytest.mark.parametrize("counts", [(20_003, 7000, 0), (4096, 0, 0), (20_003, 20_003, 18_003)])
+    def test_what_is_not_copied_is_written_whole(self, three_files, across, tmp_path, monkeypatch, counts):
+        """Where a copy was ended, files are short, and the last are not there."""
+        recording, loud = three_files, across.scaled(400)
+        monkeypatch.setattr(regions, "GRID_SAMPLES", 100)
+        monkeypatch.setattr(regions, "PAGE_BYTES", 100)
+        reference = copies_of(recording, tmp_path / "reference")
+        clipped = render_into(reference, recording, loud.script).clipped
+        targets = copies_of(recording, tmp_path / "hybrid")
+        for target, count in zip(targets, counts, strict=True):
+            os.truncate(target, count)
+            if not count:
+                target.unlink()
+        assert np.array_equal(render_into(targets, recording, loud.script, copied=counts).clipped, clipped)
+        assert [path.read_bytes() for path in targets] == [path.read_bytes() for path in reference]
 
     def test_clipped_samples_are_those_at_the_end_of_the_range(self, recording_of, scene_of, tmp_path):
         scene = scene_of(lambda label: [100 * label])

@@ -52,7 +52,7 @@ def print_summary(result: "GenerateResult") -> None:
         say(f"Taken out where they were: {sum(removed.values())} spikes of {len(removed)} donors\n")
     if result.num_clipped_samples:
         say(f"Clipped samples (at the limit of the data type): {result.num_clipped_samples}\n")
-    beside = "" if result.copy_seconds is None else f"; copying the source took {result.copy_seconds:.1f} s of that"
+    beside = "" if result.copy_seconds is None else f"; a copy of the source takes {result.copy_seconds:.1f} s"
     say(f"Took {result.seconds:.1f} s{beside}.\n")
     hybrid = dict.fromkeys(result.recording_paths, "the hybrid recording")
     say_files("Written to", result.output_directory, hybrid | dict.fromkeys(result.truth_paths, ""))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
@@ -19,7 +20,16 @@ from hybridfactory.progress import ProgressCallback
 from hybridfactory.recording.flat import read_fully
 from hybridfactory.recording.side_by_side import side_by_side
 
-__all__ = ["IN_ONE_PASS", "ONE_PASS_SHARE", "OVER_COPY", "copy_file", "copying", "flushing", "touched_share"]
+__all__ = [
+    "IN_ONE_PASS",
+    "ONE_PASS_SHARE",
+    "OVER_COPY",
+    "Copied",
+    "copy_file",
+    "copying",
+    "flushing",
+    "touched_share",
+]
 
 COPY_BYTES = 64 << 20
 DIRECT_BYTES = 4 << 20
@@ -46,9 +56,14 @@ def touched_share(num_events: float, width: int, num_samples: int) -> float:
 
 
 def copy_file(
-    source: Path, target: Path, *, advance: Callable[[int], None] = lambda count: None, stop: Event | None = None
-) -> None:
-    """Copy a file's bytes, in the kernel where the system can (at no cost at all where it can share blocks).
+    source: Path,
+    target: Path,
+    *,
+    advance: Callable[[int], None] = lambda count: None,
+    stop: Event | None = None,
+    enough: Event | None = None,
+) -> int:
+    """Copy a file's bytes: by sharing its blocks, around the page cache, or in the kernel, as the system can.
 
     Parameters
     ----------
@@ -57,6 +72,13 @@ def copy_file(
         Called with the number of bytes of each piece that is done.
     stop : threading.Event, optional
         Once it is set, the copy is left as it is.
+    enough : threading.Event, optional
+        Once it is set, the copy is left as it is if the rest can be written as fast by this process.
+
+    Returns
+    -------
+    int
+        Bytes that were copied, from the file's beginning.
 
     Raises
     ------
@@ -67,18 +89,21 @@ def copy_file(
     with source.open("rb", buffering=0) as reader, closing(TargetFile(target, is_new=True)) as writer:
         if _share_blocks(reader.fileno(), writer):
             advance(size)
-            return
+            return size
         pieces = _around_cache if writer.is_direct else _in_kernel
+        ends = [event for event in (stop, enough if writer.is_direct else None) if event is not None]
+        copied = 0
         with flushing([writer]):
             for count in pieces(reader.fileno(), writer, size):
-                size -= count
+                copied += count
                 advance(count)
-                if stop is not None and stop.is_set():
-                    return
-            if size:
+                if any(event.is_set() for event in ends):
+                    return copied
+            if copied < size:
                 raise RecordingError(
                     f"{source} became shorter while it was copied; run again when the recording is complete"
                 )
+    return copied
 
 
 def _share_blocks(source: int, target: TargetFile) -> bool:
@@ -154,28 +179,50 @@ def flushing(targets: Sequence[TargetFile]) -> Iterator[None]:
         os.fsync(target.descriptor)
 
 
+@dataclass(frozen=True)
+class Copied:
+    """How far a copy in the background came.
+
+    Parameters
+    ----------
+    num_bytes : tuple of int
+        Of each file, from its beginning.
+    seconds : float
+        That copying took.
+    share : float
+        Of all bytes.
+    """
+
+    num_bytes: tuple[int, ...]
+    seconds: float
+    share: float
+
+
 @contextmanager
-def copying(sources: Sequence[Path], targets: Sequence[Path]) -> Iterator[Callable[[ProgressCallback], float]]:
+def copying(sources: Sequence[Path], targets: Sequence[Path]) -> Iterator[Callable[[ProgressCallback], Copied]]:
     """Copy files in the background while the block goes on with other work.
 
     Yields
     ------
     callable
-        Called with a progress callback, it waits until all is copied; the seconds that copying took.
+        Called with a progress callback, it has an end put to the copy if the rest can be written as fast with the
+        events in it, and waits until all is copied otherwise; how far the copy came.
     """
-    stop, done = Event(), [0]
+    stop, enough, done = Event(), Event(), [0]
     total = sum(source.stat().st_size for source in sources)
 
     def advance(count: int) -> None:
         done[0] += count
 
-    def work() -> float:
+    def work() -> Copied:
         started = time.monotonic()
+        counts = []
         for source, target in zip(sources, targets, strict=True):
-            copy_file(source, target, advance=advance, stop=stop)
-        return time.monotonic() - started
+            counts.append(copy_file(source, target, advance=advance, stop=stop, enough=enough))
+        return Copied(tuple(counts), time.monotonic() - started, sum(counts) / max(total, 1))
 
-    def wait(progress: ProgressCallback) -> float:
+    def finish(progress: ProgressCallback) -> Copied:
+        enough.set()
         while not future.done():
             progress("copying", done[0], max(total, 1))
             futures.wait([future], timeout=SECONDS_BETWEEN_LOOKS)
@@ -184,6 +231,6 @@ def copying(sources: Sequence[Path], targets: Sequence[Path]) -> Iterator[Callab
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(work)
         try:
-            yield wait
+            yield finish
         finally:
             stop.set()

@@ -1,6 +1,7 @@
 """What is written at once: touched ranges rounded out to whole pages of their file, and merged where these meet."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from hybridfactory.injection.target_file import PAGE_BYTES
 from hybridfactory.recording.flat import FlatRecording
 
-__all__ = ["Region", "Regions", "cut_at_grid", "regions_of", "whole_regions"]
+__all__ = ["Region", "Regions", "cut_at_grid", "regions_of"]
 
 GRID_SAMPLES = 2048
 """Least distance of the places where ranges are cut. Part of the journal's meaning, since each has its checksum; at
@@ -126,15 +127,35 @@ def cut_at_grid(ranges: NDArray[np.int64], recording: FlatRecording) -> NDArray[
     return np.stack([np.maximum(starts, lines), np.minimum(stops, lines + grid)], axis=1)
 
 
-def regions_of(ranges: NDArray[np.int64], recording: FlatRecording) -> Regions:
-    """Round ranges out to whole pages, so that no page belongs to two regions.
+def regions_of(ranges: NDArray[np.int64], recording: FlatRecording, copied: Sequence[int] | None = None) -> Regions:
+    """Round ranges out to whole pages, so that no page belongs to two regions; what is not copied is written whole.
 
     Parameters
     ----------
     ranges : numpy.ndarray of int64, shape (num_ranges, 2)
         As `cut_at_grid` leaves them.
     recording : FlatRecording
+    copied : sequence of int, optional
+        How many bytes of each target, from its beginning, are the source's already; default: all of them.
     """
+    around = _around(ranges, recording)
+    if copied is None:
+        return around
+    cell = grid_samples(recording) * recording.bytes_per_sample
+    ends = np.array([file.num_samples * recording.bytes_per_sample for file in recording.files])
+    # From the cell on in which the copy ends.
+    borders = np.where(np.array(copied) >= ends, ends, np.array(copied) // cell * cell)
+    whole = _whole(ranges, recording, borders)
+    kept = around.bytes[:, 0] < borders[around.files]
+    files = np.concatenate([around.files[kept], whole.files])
+    spans = np.concatenate([around.bytes[kept], whole.bytes])
+    members = np.concatenate([around.members[kept], whole.members])
+    order = np.lexsort((spans[:, 0], files))
+    return Regions(recording, ranges, files[order], spans[order], members[order])
+
+
+def _around(ranges: NDArray[np.int64], recording: FlatRecording) -> Regions:
+    """Round ranges out to whole pages."""
     files = recording.file_of(ranges[:, 0])
     inside = ranges - _file_starts(recording)[files][:, None]
     size = recording.bytes_per_sample
@@ -149,18 +170,12 @@ def regions_of(ranges: NDArray[np.int64], recording: FlatRecording) -> Regions:
     return Regions(recording, ranges, files[starts], spans, np.stack([starts, stops], axis=1))
 
 
-def whole_regions(ranges: NDArray[np.int64], recording: FlatRecording) -> Regions:
-    """Return regions that cover all samples of all files.
-
-    Parameters
-    ----------
-    ranges : numpy.ndarray of int64, shape (num_ranges, 2)
-        As `cut_at_grid` leaves them.
-    recording : FlatRecording
-    """
+def _whole(ranges: NDArray[np.int64], recording: FlatRecording, borders: NDArray[np.int64]) -> Regions:
+    """All that follows a byte of each file at which a cell of the grid begins."""
     grid, size = grid_samples(recording), recording.bytes_per_sample
-    starts = [np.arange(0, file.num_samples, grid) for file in recording.files]
-    stops = [np.minimum(start + grid, file.num_samples) for start, file in zip(starts, recording.files, strict=True)]
+    counts = [file.num_samples for file in recording.files]
+    starts = [np.arange(first, count, grid) for first, count in zip((borders // size).tolist(), counts, strict=True)]
+    stops = [np.minimum(start + grid, count) for start, count in zip(starts, counts, strict=True)]
     files = np.repeat(np.arange(len(starts)), [start.size for start in starts])
     cells = np.stack([np.concatenate(starts), np.concatenate(stops)], axis=1)
     members = np.searchsorted(ranges[:, 0], cells + _file_starts(recording)[files][:, None])

@@ -1,7 +1,8 @@
-"""Hybrid files on disk: touched ranges rendered over a copy of the source, or the whole in one pass."""
+"""Hybrid files on disk: touched ranges rendered over a copy of the source, and what is not copied in one pass."""
 
 import os
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from hybridfactory.errors import OutputError
 from hybridfactory.injection.copying import flushing
 from hybridfactory.injection.journal import Journal
-from hybridfactory.injection.regions import Region, Regions, cut_at_grid, regions_of, whole_regions
+from hybridfactory.injection.regions import Region, Regions, cut_at_grid, regions_of
 from hybridfactory.injection.render import Workspace, render_in_place
 from hybridfactory.injection.script import InjectionScript
 from hybridfactory.injection.target_file import TargetFile, open_targets
@@ -49,7 +50,7 @@ def render_into(
     recording: FlatRecording,
     script: InjectionScript,
     *,
-    are_copies: bool = True,
+    copied: Sequence[int] | None = None,
     progress: ProgressCallback = no_progress,
 ) -> Rendered:
     """Write the hybrid, and see it onto the disk.
@@ -61,9 +62,11 @@ def render_into(
     recording : FlatRecording
         The source.
     script : InjectionScript
-    are_copies : bool
-        Whether the targets are copies of the source, so that only touched ranges need to be written over them.
-        Otherwise they are written whole, in one pass. The bytes are the same.
+    copied : sequence of int, optional
+        How many bytes of each target, from its beginning, are the source's already, so that only touched ranges
+        need to be written over them; the rest is written whole, in one pass. Default: all bytes. What the files
+        hold in the end is the same.
+    progress : callable, optional
 
     Returns
     -------
@@ -71,9 +74,9 @@ def render_into(
     """
     clipped = np.zeros(script.samples.size, dtype=np.int32)
     ranges = cut_at_grid(script.ranges(), recording)
-    if not are_copies:
-        _make_targets(targets, recording)
-    regions = regions_of(ranges, recording) if are_copies else whole_regions(ranges, recording)
+    if copied is not None:
+        _lengthen(targets, recording)
+    regions = regions_of(ranges, recording, copied)
     checksums = _over_regions(targets, recording, regions, script, clipped, "injecting", progress)
     return Rendered(clipped, Journal(ranges, checksums))
 
@@ -103,17 +106,16 @@ def restore_into(
     _over_regions(targets, recording, regions, None, None, "taking events back", progress)
 
 
-def _make_targets(targets: tuple[Path, ...], recording: FlatRecording) -> None:
-    """Create the files in their full length, with what follows the source's last whole sample at their ends."""
+def _lengthen(targets: tuple[Path, ...], recording: FlatRecording) -> None:
+    """Give files their full length, with what follows the source's last whole sample at their ends."""
     for target, file in zip(targets, recording.files, strict=True):
         size = file.num_samples * recording.bytes_per_sample
-        with target.open("wb") as stream:
+        with target.open("ab") as stream:
             stream.truncate(size)
-        if file.num_trailing_bytes:
-            with file.path.open("rb") as source, target.open("r+b") as stream:
-                source.seek(size)
-                stream.seek(size)
-                stream.write(source.read(file.num_trailing_bytes))
+            if file.num_trailing_bytes:
+                with file.path.open("rb") as source:
+                    source.seek(size)
+                    stream.write(source.read(file.num_trailing_bytes))
 
 
 def _over_regions(

@@ -52,7 +52,8 @@ class GenerateResult:
     seconds : float
         How long it took.
     copy_seconds : float or None
-        How long copying the source took, beside everything else; None if it was not copied.
+        How long a copy of the source takes, as measured on what was copied beside everything else (the rest is
+        written with the events in it); None if nothing was copied.
     """
 
     parameters: Parameters

@@ -23,7 +23,7 @@ from hybridfactory.ground_truth.replacement import (
     refuse_to_overwrite,
 )
 from hybridfactory.ground_truth.witness import Witness, refuse_changes
-from hybridfactory.injection.copying import IN_ONE_PASS, ONE_PASS_SHARE, OVER_COPY, copying, touched_share
+from hybridfactory.injection.copying import IN_ONE_PASS, ONE_PASS_SHARE, OVER_COPY, Copied, copying, touched_share
 from hybridfactory.injection.publishing import publish
 from hybridfactory.injection.staging import check_free_space
 from hybridfactory.parameters import Parameters
@@ -132,7 +132,7 @@ class Job:
         write_description(path, opened)
 
     def run(self, warnings: list[str]) -> tuple[InjectionPlan, int | None, float | None]:
-        """Make all files and put them in place; plan, number of clipped samples, seconds that copying took."""
+        """Make all files and put them in place; plan, number of clipped samples, seconds of a copy."""
         reuses = self.write and not self.settled.copy
         earlier = None
         if reuses:
@@ -144,8 +144,7 @@ class Job:
         with ExitStack() as stack:
             wait_for_hashes = stack.enter_context(hashing(self.paths)) if self.verify else None
             # What will be copied in any case is copied while units are learnt; reading alone leaves the disk idle.
-            copied = how == OVER_COPY
-            wait_for_copy = stack.enter_context(copying(self.paths, self.staged_targets)) if copied else None
+            end_copy = stack.enter_context(copying(self.paths, self.staged_targets)) if how == OVER_COPY else None
             # Imported here, since compiled kernels and pandas take a second: the copy is under way by now.
             from hybridfactory.injection.script import save_script  # noqa: PLC0415
             from hybridfactory.pipeline.planning import plan_injection  # noqa: PLC0415
@@ -154,15 +153,17 @@ class Job:
             plan, script = plan_injection(self.settled, self.source, self.sorting, self.progress)
             save_script(script, self.staged.script)
             write_truth(self.staged, self.settled, self.source, self.sorting, plan)
-            copy_seconds = wait_for_copy(self.progress) if wait_for_copy is not None else None
+            copied = end_copy(self.progress) if end_copy is not None else None
             hashes = wait_for_hashes() if wait_for_hashes is not None else None
-        clipped = self._inject(script, earlier, how)
+        clipped = self._inject(script, earlier, copied)
         num_clipped = None if clipped is None else int(clipped.sum())
         write_events(self.staged, plan, script, clipped)
         self._finish(plan, warnings, how, num_clipped, hashes)
-        return plan, num_clipped, copy_seconds
+        return plan, num_clipped, copied.seconds / copied.share if copied and copied.share else None
 
-    def _inject(self, script: "InjectionScript", earlier: Manifest | None, how: str) -> NDArray[np.int32] | None:
+    def _inject(
+        self, script: "InjectionScript", earlier: Manifest | None, copied: Copied | None
+    ) -> NDArray[np.int32] | None:
         """Write the hybrid's files, and the journal of what was written; clipped samples of every event."""
         from hybridfactory.injection.journal import empty_journal, load_journal, save_journal  # noqa: PLC0415
         from hybridfactory.injection.writer import render_into, restore_into  # noqa: PLC0415
@@ -171,12 +172,14 @@ class Job:
             save_journal(empty_journal(), self.staged.journal)
             return None
         recording, targets = self.source.recording, self.staged_targets
+        counts: tuple[int, ...] | None = copied.num_bytes if copied is not None else (0,) * len(targets)
         if earlier is not None:
+            counts = None
             before = load_journal(earlier.paths.journal, recording)
             borrow_hybrid(earlier, targets)
             if earlier.is_written:
                 restore_into(targets, recording, before.ranges, progress=self.progress)
-        rendered = render_into(targets, recording, script, are_copies=how != IN_ONE_PASS, progress=self.progress)
+        rendered = render_into(targets, recording, script, copied=counts, progress=self.progress)
         save_journal(rendered.journal, self.staged.journal)
         return rendered.clipped
 

@@ -198,7 +198,8 @@ def _write_files(
         if not in_one_pass:
             progress("copying", done, total)
             copy_file(file.path, target)
-    rendered = render_into(targets, recording, script, are_copies=not in_one_pass, progress=progress)
+    copied = [0] * len(targets) if in_one_pass else None
+    rendered = render_into(targets, recording, script, copied=copied, progress=progress)
     return (IN_ONE_PASS if in_one_pass else OVER_COPY), rendered
 
 
