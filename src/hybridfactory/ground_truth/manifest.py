@@ -208,26 +208,14 @@ def write_manifest(
         "session_name": paths.session_name,
         "random_seed": random_seed,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "hybridfactory": __version__,
-            "python": platform.python_version(),
-            **{library: version(library) for library in LIBRARIES},
-        },
+        "versions": _versions(),
         "parameters": dict(parameters),
         "recording": {
             "dtype": recording.dtype.str,
             "num_rows": recording.num_rows,
             "sampling_frequency": recording.sampling_frequency,
         },
-        "sources": [
-            {
-                "path": str(file.path.resolve()),
-                "start_sample": file.start_sample,
-                "num_samples": file.num_samples,
-                **_identity_of_source(recording, index, source_hashes),
-            }
-            for index, file in enumerate(recording.files)
-        ],
+        "sources": _describe_sources(recording, source_hashes),
         "reader": describe_reader(recording, source_hashes),
         "written": written,
         "targets": [{"name": target.name, **(identity(target) if written else NOT_WRITTEN)} for target in targets],
@@ -241,6 +229,28 @@ def write_manifest(
         "warnings": list(warnings),
     }
     store_manifest(content, paths.manifest)
+
+
+def _versions() -> dict[str, str]:
+    """Of everything that a run's bytes may depend on."""
+    return {
+        "hybridfactory": __version__,
+        "python": platform.python_version(),
+        **{library: version(library) for library in LIBRARIES},
+    }
+
+
+def _describe_sources(recording: FlatRecording, hashes: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Each of the source's files, in timeline order."""
+    return [
+        {
+            "path": str(file.path.resolve()),
+            "start_sample": file.start_sample,
+            "num_samples": file.num_samples,
+            **_identity_of_source(recording, index, hashes),
+        }
+        for index, file in enumerate(recording.files)
+    ]
 
 
 def _identity_of_source(recording: FlatRecording, index: int, hashes: Sequence[str] | None) -> dict[str, Any]:

@@ -149,33 +149,18 @@ def compare(
     spans = _cut(ranges)
     files = recording.file_of(spans[:, 0])
     tasks = np.array_split(np.arange(len(spans)), max(-(-len(spans) // SPANS_PER_TASK), 1))
-    held = tuple(
-        FlatFile(target, file.start_sample, file.num_samples)
-        for target, file in zip(targets, recording.files, strict=True)
-    )
-    for file, target in zip(held, targets, strict=True):
-        if target.stat().st_size < file.num_samples * recording.bytes_per_sample:
-            raise OutputError(f"{target} is shorter than its source: it was cut short after the run")
-    hybrid = FlatRecording(held, recording.dtype, recording.num_rows, recording.sampling_frequency)
-    longest = int(np.diff(spans, axis=1).max(initial=0))
-    spaces: SimpleQueue[tuple[Workspace, Workspace]] = SimpleQueue()
-    for _ in range(NUM_WORKERS):
-        spaces.put((Workspace(longest, recording), Workspace(longest, hybrid)))
+    hybrid = _open_targets(targets, recording)
+    spaces = _make_spaces(int(np.diff(spans, axis=1).max(initial=0)), recording, hybrid)
     different, first, done = 0, None, 0
     with recording.reader() as source_reader, hybrid.reader() as hybrid_reader:
 
         def look(index: int, expected: Workspace, found: Workspace) -> _Piece:
             start, stop = spans[index].tolist()
-            begin = start - held[files[index]].start_sample
+            begin = start - recording.files[files[index]].start_sample
             ours, theirs = expected.traces[: stop - start], found.traces[: stop - start]
             source_reader.read_into(ours, int(files[index]), begin)
             hybrid_reader.read_into(theirs, int(files[index]), begin)
-            if accept_source and _are_equal(ours, theirs):
-                return _Piece()
-            untouched = ours.copy() if accept_source else None
-            if script is not None:
-                render_in_place(ours, start, script, None, expected)
-            return _differences(ours, theirs, untouched, start)
+            return _hold(theirs, ours, script, start, expected, accept_source=accept_source)
 
         def work(task: NDArray[np.int64]) -> list[_Piece]:
             expected, found = spaces.get()
@@ -190,10 +175,32 @@ def compare(
                 for index, piece in zip(task.tolist(), pieces, strict=True):
                     different += piece.num_different
                     if first is None and piece.num_different:
-                        first = _place(piece, held[files[index]])
+                        first = _place(piece, hybrid.files[files[index]])
                 done += len(task)
                 progress(step, done, max(len(spans), 1))
     return Comparison(int(np.diff(spans, axis=1).sum()), different, first)
+
+
+def _open_targets(targets: tuple[Path, ...], recording: FlatRecording) -> FlatRecording:
+    """Describe files that should have the shape of a recording, once they are seen to be long enough."""
+    held = tuple(
+        FlatFile(target, file.start_sample, file.num_samples)
+        for target, file in zip(targets, recording.files, strict=True)
+    )
+    for file in held:
+        if file.path.stat().st_size < file.num_samples * recording.bytes_per_sample:
+            raise OutputError(f"{file.path} is shorter than its source: it was cut short after the run")
+    return FlatRecording(held, recording.dtype, recording.num_rows, recording.sampling_frequency)
+
+
+def _make_spaces(
+    longest: int, recording: FlatRecording, hybrid: FlatRecording
+) -> SimpleQueue[tuple[Workspace, Workspace]]:
+    """Make memory for what is expected and for what is found, once for each that works."""
+    spaces: SimpleQueue[tuple[Workspace, Workspace]] = SimpleQueue()
+    for _ in range(NUM_WORKERS):
+        spaces.put((Workspace(longest, recording), Workspace(longest, hybrid)))
+    return spaces
 
 
 def _cut(ranges: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -203,6 +210,24 @@ def _cut(ranges: NDArray[np.int64]) -> NDArray[np.int64]:
     piece = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     starts = np.repeat(ranges[:, 0], counts) + piece * MAX_SPAN_SAMPLES
     return np.stack([starts, np.minimum(starts + MAX_SPAN_SAMPLES, np.repeat(ranges[:, 1], counts))], axis=1)
+
+
+def _hold(
+    found: NDArray[np.generic],
+    source: NDArray[np.generic],
+    script: InjectionScript | None,
+    start: int,
+    space: Workspace,
+    *,
+    accept_source: bool,
+) -> _Piece:
+    """Hold one span against the source, to which the script's events are added in place."""
+    if accept_source and _are_equal(source, found):
+        return _Piece()
+    untouched = source.copy() if accept_source else None
+    if script is not None:
+        render_in_place(source, start, script, None, space)
+    return _differences(source, found, untouched, start)
 
 
 def _differences(
