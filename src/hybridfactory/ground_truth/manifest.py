@@ -129,11 +129,6 @@ class Manifest:
         """What other commands made of the run and left in its folder: figures, reports, validations."""
         return tuple(self.folder / name for name in self.content.get("derived", ()))
 
-    def renew(self, content: Mapping[str, Any]) -> None:
-        """Take over what the run's manifest says now."""
-        self.content.clear()
-        self.content.update(content)
-
     def is_of(self, recording: FlatRecording) -> bool:
         """Whether the run was made from these source files, as they are now, on this timeline."""
         stated = self.content["recording"]

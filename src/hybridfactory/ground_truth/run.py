@@ -58,13 +58,14 @@ def load(output_directory: str | PathLike[str]) -> "HybridRun":
     return HybridRun(manifest)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class HybridRun:
     """A finished run. Everything is read when it is first asked for.
 
     Parameters
     ----------
     manifest : Manifest
+        Another takes its place when the run's hybrid is written or taken back.
     """
 
     manifest: Manifest
@@ -99,7 +100,7 @@ class HybridRun:
         HybridFactoryError
             If a file is missing, or holds what is neither the run's nor the source's. Nothing is changed then.
         """
-        self.manifest.renew(take_back(self.output_directory, progress=progress).content)
+        self.manifest = take_back(self.output_directory, progress=progress)
         self.__dict__.pop("written_recording", None)
 
     @property

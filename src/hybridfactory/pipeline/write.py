@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
@@ -142,7 +142,7 @@ def _complete(run: HybridRun, source: FlatRecording, progress: ProgressCallback)
         store_manifest(content, staged_run.manifest)
         refuse_changes(witnesses)
         publish([*staged, *described, staged_run.journal, table, staged_run.manifest], folder, [])
-        run.manifest.renew(content)
+        run.manifest = replace(run.manifest, content=content)
     return WriteResult(paths)
 
 
