@@ -20,7 +20,6 @@ from hybridfactory.plan.spike_times import TimingRules
 from hybridfactory.probes import Probe
 from hybridfactory.progress import ProgressCallback
 from hybridfactory.recording.source import Source
-from hybridfactory.recording.spikeglx import read_gains_uV
 from hybridfactory.sorting import Sorting
 
 __all__ = ["plan_injection", "probe_sites"]
@@ -108,13 +107,11 @@ def _noise(settled: Parameters, source: Source) -> NDArray[np.float64]:
 
 def _gains_uV(source: Source) -> NDArray[np.float64]:
     """µV per count of every raw row."""
-    meta, told = source.metas[0], source.recording.gains_uV
-    if told is not None:
-        return told
     try:
-        if meta is None:
+        gains = source.read_gains_uV()
+        if gains is None:
             raise RecordingError(f"there is no .meta file beside {source.recording.files[0].path.name}")
-        return read_gains_uV(meta.path)
+        return gains
     except RecordingError as error:
         raise ParameterError(
             f"target_amplitude_uV needs µV per count, and {error}; or state the size as target_snr instead"

@@ -144,7 +144,7 @@ def survey_source(
 ) -> UnitSurvey:
     """Measure and rank the units of a sorting that is open already; see `survey_units`."""
     _check(source, sorting, data_directory)
-    gains = _gains_uV(source)
+    gains = source.read_gains_uV()
     sites = probe_sites(source.probe)
     trains = {int(label): sorting.spike_train(int(label)) for label in sorting.labels}
     units = survey_candidates(
@@ -242,17 +242,6 @@ def _curation(sorting: Sorting, data_directory: Path) -> dict[int, str]:
     if sorting.source_format != "phy":
         return {}
     return {unit + sorting.label_base: label for unit, label in read_phy_curation(data_directory).items()}
-
-
-def _gains_uV(source: Source) -> NDArray[np.float64] | None:
-    """µV per count of every raw row, where a .meta file or the recording itself tells it."""
-    meta = source.metas[0]
-    if meta is None:
-        return source.recording.gains_uV
-    from neo.rawio.spikeglxrawio import extract_stream_info, read_meta_file  # noqa: PLC0415
-
-    gains = extract_stream_info(meta.path, read_meta_file(meta.path))["channel_gains"]
-    return np.asarray(gains, dtype=np.float64)
 
 
 def _with_realism(

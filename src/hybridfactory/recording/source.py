@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hybridfactory.errors import MissingFileError, ProbeError, RecordingError
 from hybridfactory.probes import Probe
 from hybridfactory.recording.flat import FlatRecording, hybrid_name, open_flat_recording
 from hybridfactory.recording.natural_order import files_in_natural_order
-from hybridfactory.recording.spikeglx import get_start_times, read_probe_from_meta
+from hybridfactory.recording.spikeglx import get_start_times, read_gains_uV, read_probe_from_meta
 from hybridfactory.recording.spikeglx_meta import SpikeGLXMeta, meta_path_of, read_meta
 
 __all__ = ["Source", "find_source_files", "hybrid_name", "open_source"]
@@ -27,6 +28,17 @@ class Source:
     probe: Probe
     metas: tuple[SpikeGLXMeta | None, ...]
     warnings: tuple[str, ...]
+
+    def read_gains_uV(self) -> NDArray[np.float64] | None:
+        """Read µV per count of every raw row; None where neither a .meta file nor the recording itself tells it.
+
+        Raises
+        ------
+        RecordingError
+            If there is a .meta file, and it does not tell.
+        """
+        meta = self.metas[0]
+        return self.recording.gains_uV if meta is None else read_gains_uV(meta.path)
 
 
 def find_source_files(raw_source_file: Path) -> list[Path]:
