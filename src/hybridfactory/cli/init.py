@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hybridfactory.cli.recording_options import FilesCommand, known_from, recording_options
+from hybridfactory.cli.recording_options import FilesCommand, Stated, known_from, recording_options
 from hybridfactory.cli.reporting import reporting
 from hybridfactory.cli.streams import say, seen_from_here
 
@@ -39,11 +39,7 @@ Examples:
 @click.option("--silent", is_flag=True, help="Print nothing, and ask nothing, unless it fails.")
 def init(
     sorting: Path,
-    raw: tuple[Path, ...],
-    sample_rate: float | None,
-    probe: str | None,
-    data_type: str | None,
-    rows: int | None,
+    stated: Stated,
     output: Path,
     num_units: int,
     force: bool,
@@ -58,16 +54,8 @@ def init(
     """
     from hybridfactory.pipeline.init import check_first
 
-    check_first(sorting, raw, output.expanduser().absolute(), force)
-    known = known_from(
-        sorting,
-        raw=raw,
-        sample_rate=sample_rate,
-        probe=probe,
-        data_type=data_type,
-        rows=rows,
-        may_ask=not silent,
-    )
+    check_first(sorting, stated.raw, output.expanduser().absolute(), force)
+    known = known_from(sorting, stated, may_ask=not silent)
     with reporting(silent=silent) as reporter:
         from hybridfactory.cli.memory import keep_freed_memory
         from hybridfactory.pipeline.init import init_parameters

@@ -2,17 +2,18 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from hybridfactory.pipeline.inputs import Ask, Known
 
-__all__ = ["FilesCommand", "asker", "known_from", "recording_options"]
+__all__ = ["FilesCommand", "Stated", "asker", "known_from", "recording_options"]
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 RAW = "--raw"
 
 
@@ -40,8 +41,32 @@ def _repeated(arguments: Sequence[str]) -> list[str]:
     return result
 
 
-def recording_options(function: Function) -> Function:
-    """Add the options that describe a recording."""
+@dataclass(frozen=True)
+class Stated:
+    """What the options say of a recording."""
+
+    raw: tuple[Path, ...]
+    sample_rate: float | None
+    probe: str | None
+    data_type: str | None
+    rows: int | None
+
+
+def recording_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that describe a recording; the function is given them together, as ``stated``."""
+
+    @wraps(function)
+    def gathered(
+        *,
+        raw: tuple[Path, ...],
+        sample_rate: float | None,
+        probe: str | None,
+        data_type: str | None,
+        rows: int | None,
+        **others: Any,
+    ) -> None:
+        function(stated=Stated(raw, sample_rate, probe, data_type, rows), **others)
+
     path = click.Path(path_type=Path)
     for option in (
         click.option("--rows", type=click.IntRange(min=1), help="Rows (saved channels) of the raw files."),
@@ -52,20 +77,11 @@ def recording_options(function: Function) -> Function:
         click.option("--sample-rate", metavar="HZ", type=float, help="Sampling rate of the raw files."),
         click.option(RAW, metavar="FILE...", multiple=True, type=path, help="Raw recording, one file or several."),
     ):
-        function = option(function)
-    return function
+        option(gathered)
+    return gathered
 
 
-def known_from(
-    place: Path,
-    *,
-    raw: Sequence[Path],
-    sample_rate: float | None,
-    probe: str | None,
-    data_type: str | None,
-    rows: int | None,
-    may_ask: bool,
-) -> "Known":
+def known_from(place: Path, stated: Stated, *, may_ask: bool) -> "Known":
     """Put together what these options say, and on a terminal, ask for what is missing.
 
     Not to be called while progress is shown: a question would be painted over.
@@ -78,9 +94,10 @@ def known_from(
     from hybridfactory.errors import ParameterError
     from hybridfactory.pipeline.inputs import Known, ask_for_missing
 
-    if sample_rate is not None and not 0 < sample_rate < float("inf"):
-        raise ParameterError(f"--sample-rate: {sample_rate:g} is no number above 0")
-    known = Known(raw=tuple(raw), sample_rate=sample_rate, data_type=data_type, probe=probe, num_rows=rows)
+    rate = stated.sample_rate
+    if rate is not None and not 0 < rate < float("inf"):
+        raise ParameterError(f"--sample-rate: {rate:g} is no number above 0")
+    known = Known(stated.raw, sample_rate=rate, data_type=stated.data_type, probe=stated.probe, num_rows=stated.rows)
     ask = asker(silent=not may_ask)
     return known if ask is None else ask_for_missing(place, known, ask)
 

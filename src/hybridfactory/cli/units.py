@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hybridfactory.cli.recording_options import FilesCommand, known_from, recording_options
+from hybridfactory.cli.recording_options import FilesCommand, Stated, known_from, recording_options
 from hybridfactory.cli.reporting import reporting
 
 __all__ = ["units"]
@@ -34,11 +34,7 @@ Examples:
 @click.option("--silent", is_flag=True, help="Print nothing unless it fails: for --csv and --plot.")
 def units(
     sorting: Path,
-    raw: tuple[Path, ...],
-    sample_rate: float | None,
-    probe: str | None,
-    data_type: str | None,
-    rows: int | None,
+    stated: Stated,
     label_base: str,
     realism: bool,
     wide: bool,
@@ -71,15 +67,7 @@ def units(
         from hybridfactory.pipeline.realism import require_scikit_learn
 
         require_scikit_learn("units --realism")
-    known = known_from(
-        sorting,
-        raw=raw,
-        sample_rate=sample_rate,
-        probe=probe,
-        data_type=data_type,
-        rows=rows,
-        may_ask=False,
-    )
+    known = known_from(sorting, stated, may_ask=False)
     with reporting(silent=silent) as reporter:
         from hybridfactory.cli.memory import keep_freed_memory
         from hybridfactory.pipeline.units import survey_units

@@ -108,7 +108,7 @@ def _noise(settled: Parameters, source: Source) -> NDArray[np.float64]:
 def _gains_uV(source: Source) -> NDArray[np.float64]:
     """µV per count of every raw row."""
     try:
-        gains = source.gains_uV()
+        gains = source.read_gains_uV()
         if gains is None:
             raise RecordingError(f"there is no .meta file beside {source.recording.files[0].path.name}")
     except RecordingError as error:

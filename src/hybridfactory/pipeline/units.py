@@ -144,7 +144,7 @@ def survey_source(
 ) -> UnitSurvey:
     """Measure and rank the units of a sorting that is open already; see `survey_units`."""
     _check(source, sorting, data_directory)
-    gains = source.gains_uV()
+    gains = source.read_gains_uV()
     sites = probe_sites(source.probe)
     trains = {int(label): sorting.spike_train(int(label)) for label in sorting.labels}
     units = survey_candidates(

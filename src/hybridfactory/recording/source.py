@@ -29,16 +29,16 @@ class Source:
     metas: tuple[SpikeGLXMeta | None, ...]
     warnings: tuple[str, ...]
 
-    def gains_uV(self) -> NDArray[np.float64] | None:
-        """µV per count of every raw row, where the recording itself or a .meta file tells it; shape (num_rows,).
+    def read_gains_uV(self) -> NDArray[np.float64] | None:
+        """Read µV per count of every raw row; None where neither a .meta file nor the recording itself tells it.
 
         Raises
         ------
         RecordingError
-            If there is a .meta file, but it does not tell.
+            If there is a .meta file, and it does not tell.
         """
-        told, meta = self.recording.gains_uV, self.metas[0]
-        return told if told is not None or meta is None else read_gains_uV(meta.path)
+        meta = self.metas[0]
+        return self.recording.gains_uV if meta is None else read_gains_uV(meta.path)
 
 
 def find_source_files(raw_source_file: Path) -> list[Path]:
@@ -113,18 +113,7 @@ def open_source(
             )
         probe = read_probe_from_meta(metas[0].path)
     stated = next((meta.num_rows for meta in metas if meta is not None), None)
-    rows = num_rows or stated or num_rows_of_sorting or probe.num_channels
-    if num_rows_of_sorting is not None and num_rows_of_sorting != rows:
-        raise RecordingError(
-            f"the sorting says that the raw file has {num_rows_of_sorting} rows, but "
-            f"{'the .meta file' if num_rows is None else 'raw_source_rows'} says {rows}: correct raw_source_rows, or "
-            "give the sorting of this recording"
-        )
-    if int(probe.channel_map.max()) >= rows:
-        raise ProbeError(
-            f"the probe's channel_map names row {int(probe.channel_map.max())}, but the raw file has {rows} rows "
-            f"(0 to {rows - 1}): correct channel_map, or list every row of the file in it"
-        )
+    rows = _decide_num_rows(num_rows, stated, num_rows_of_sorting, probe)
     starts = _start_samples(paths, metas, start_time)
     recording = open_flat_recording(
         paths,
@@ -169,6 +158,23 @@ def _compare(
             "the file as it is counts"
         ]
     return []
+
+
+def _decide_num_rows(asked: int | None, stated: int | None, of_sorting: int | None, probe: Probe) -> int:
+    """Rows of every file: as asked for, as the .meta files or the sorting say, or as many as the probe lists."""
+    rows = asked or stated or of_sorting or probe.num_channels
+    if of_sorting is not None and of_sorting != rows:
+        raise RecordingError(
+            f"the sorting says that the raw file has {of_sorting} rows, but "
+            f"{'the .meta file' if asked is None else 'raw_source_rows'} says {rows}: correct raw_source_rows, or "
+            "give the sorting of this recording"
+        )
+    if int(probe.channel_map.max()) >= rows:
+        raise ProbeError(
+            f"the probe's channel_map names row {int(probe.channel_map.max())}, but the raw file has {rows} rows "
+            f"(0 to {rows - 1}): correct channel_map, or list every row of the file in it"
+        )
+    return rows
 
 
 def _start_samples(

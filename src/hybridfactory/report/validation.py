@@ -1,6 +1,6 @@
 """The page that shows a validation: a verdict per sorter, and why; with every figure as a file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,19 +77,8 @@ def write_validation_report(
     names = result.ranking["sorter"].tolist()[:MAX_SORTERS]
     sorters = [result.sorter(name) for name in names]
     scores = read_scores(result.realism)
-    written: list[Path] = []
     with drawing():
-        written += save(recall_figure(sorters), folder / "recall_curves")
-        written += save(accuracy_by_snr_figure(sorters), folder / "accuracy_by_snr")
-        for sorter in sorters:
-            written += save(
-                accuracy_map_figure(result, sorter, f"{short(sorter.name)}: injected units"),
-                folder / f"accuracy_map-{sorter.name}",
-            )
-            written += save(
-                confusion_figure(sorter.confusion, f"{short(sorter.name)}: where the events went (%)"),
-                folder / f"confusion-{sorter.name}",
-            )
+        written = _save_figures(result, sorters, folder)
         cards = UnitCards(result, scores, folder, len(sorters), progress)
         sections = [_section(result, sorter, index, cards) for index, sorter in enumerate(sorters)]
         recall = [
@@ -122,6 +111,24 @@ def write_validation_report(
     report = folder / REPORT_NAME
     report.write_text(html, encoding="utf-8")
     return [report, *written, *cards.written]
+
+
+def _save_figures(result: ValidationResult, sorters: Sequence[SorterResult], folder: Path) -> list[Path]:
+    """Save what is drawn of all sorters together, and of each, with titles of their own."""
+    written = [
+        *save(recall_figure(sorters), folder / "recall_curves"),
+        *save(accuracy_by_snr_figure(sorters), folder / "accuracy_by_snr"),
+    ]
+    for sorter in sorters:
+        written += save(
+            accuracy_map_figure(result, sorter, f"{short(sorter.name)}: injected units"),
+            folder / f"accuracy_map-{sorter.name}",
+        )
+        written += save(
+            confusion_figure(sorter.confusion, f"{short(sorter.name)}: where the events went (%)"),
+            folder / f"confusion-{sorter.name}",
+        )
+    return written
 
 
 def _summary(result: ValidationResult) -> str:
