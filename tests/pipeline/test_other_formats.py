@@ -241,7 +241,7 @@ class TestRefusals:
         recording._sampling_frequency = 1000.0
         for segment in recording.segments:
             segment.sampling_frequency = 1000.0
-        source = save(recording, tmp_path / "slow.zarr", "zarr")
+        source = save(recording, tmp_path / "slow")
         given = told(small_world, source, tmp_path / "hybrid", probe=None)
         assert "sampled at 1000 Hz" in self.refused(given, tmp_path / "hybrid")
 
