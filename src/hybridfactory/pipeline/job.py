@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from hybridfactory.errors import RecordingError
 from hybridfactory.ground_truth.fingerprint import hashing, sha256_of
-from hybridfactory.ground_truth.manifest import Manifest, write_manifest
+from hybridfactory.ground_truth.manifest import Manifest
+from hybridfactory.ground_truth.new_manifest import write_manifest
 from hybridfactory.ground_truth.paths import RunPaths
 from hybridfactory.ground_truth.replacement import (
     borrow_hybrid,
