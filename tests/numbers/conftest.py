@@ -1,12 +1,17 @@
-"""The tiny world of the fault tests, in other numbers."""
+"""The tiny world of the fault tests, in other numbers; a folder of files and runs as in the tests of whole runs."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-TINY = Path(__file__).parents[1] / "faults" / "tiny_world.py"
+TESTS = Path(__file__).parents[1]
+TINY = TESTS / "faults" / "tiny_world.py"
+
+if str(TESTS / "pipeline") not in sys.path:
+    sys.path.append(str(TESTS / "pipeline"))
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hybrid_world import WorldFolder
 from numpy.typing import NDArray
 
-from hybridfactory import GenerateResult, generate
+from hybridfactory import GenerateResult
 from hybridfactory.injection.script import load_script
 from hybridfactory.probes import Probe, custom_probe
 
-RATE = 20_000.0
 PITCH_UM = 20.0
 
 
@@ -21,44 +21,25 @@ def linear_probe(num_rows: int) -> Probe:
 
 
 @dataclass(frozen=True, eq=False)
-class OddWorld:
-    """Files in a folder, and the parameters of runs on them."""
+class OddWorld(WorldFolder):
+    """One of these recordings."""
 
-    folder: Path
     num_rows: int
     dtype: np.dtype[Any]
     changes: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def raw(self) -> Path:
-        return self.folder / "raw.bin"
-
-    @property
-    def sorting(self) -> Path:
-        return self.folder / "sorted"
 
     @property
     def source(self) -> NDArray[Any]:
         return np.fromfile(self.raw, self.dtype).reshape(-1, self.num_rows)
 
     def parameters(self, output: Path, **changes: object) -> dict[str, Any]:
-        given: dict[str, Any] = {
-            "data_directory": self.sorting,
-            "raw_source_file": self.raw,
+        own: dict[str, Any] = {
             "data_type": self.dtype,
-            "sample_rate": RATE,
             "ground_truth_units": [1, 2],
-            "start_time": 0,
             "probe": linear_probe(self.num_rows),
             "session_name": "odd",
-            "random_seed": 7,
-            "output_directory": output,
-            "samples_after": 40,
         }
-        return given | self.changes | changes
-
-    def run(self, output: Path, **changes: object) -> GenerateResult:
-        return generate(self.parameters(output, **changes))
+        return super().parameters(output, **(own | self.changes | changes))
 
     def hybrid(self, result: GenerateResult) -> NDArray[Any]:
         return np.fromfile(result.recording_paths[0], self.dtype).reshape(-1, self.num_rows)

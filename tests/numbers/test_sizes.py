@@ -6,8 +6,9 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from hybrid_world import RATE
 from numpy.typing import NDArray
-from odd_worlds import RATE, OddWorld, planned
+from odd_worlds import OddWorld, planned
 
 import hybridfactory
 from hybridfactory.cli import main

@@ -6,7 +6,8 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pytest
-from odd_worlds import RATE, OddWorld, planned
+from hybrid_world import RATE
+from odd_worlds import OddWorld, planned
 from test_sizes import as_toml, write_world
 
 import hybridfactory

@@ -32,15 +32,10 @@ SPARSE_UNIT = 6
 
 
 @dataclass(frozen=True, eq=False)
-class World:
-    """The recording in a folder of its own, with everything that is true of it."""
+class WorldFolder:
+    """A raw recording and its sorting, and runs on them: what synthetic worlds have in common."""
 
     folder: Path
-    source: NDArray[np.int16]
-    templates: dict[int, NDArray[np.float64]]
-    troughs: dict[int, NDArray[np.int64]]
-    stated: dict[int, NDArray[np.int64]]
-    probe: Probe
 
     @property
     def raw(self) -> Path:
@@ -51,24 +46,42 @@ class World:
         return self.folder / "sorted"
 
     def parameters(self, output: Path, **changes: object) -> dict[str, Any]:
-        """Parameters of a run that injects all donors, with some changed; None takes a parameter away."""
+        """Parameters of a run, with some changed or added."""
         given: dict[str, Any] = {
             "data_directory": self.sorting,
             "raw_source_file": self.raw,
-            "data_type": np.int16,
             "sample_rate": RATE,
-            "ground_truth_units": DONORS,
             "start_time": 0,
-            "probe": self.probe,
-            "session_name": "e2e",
             "random_seed": 7,
             "output_directory": output,
             "samples_after": 40,
         }
-        return {name: value for name, value in (given | changes).items() if value is not None}
+        return given | changes
 
     def run(self, output: Path, **changes: object) -> GenerateResult:
         return generate(self.parameters(output, **changes))
+
+
+@dataclass(frozen=True, eq=False)
+class World(WorldFolder):
+    """The recording in a folder of its own, with everything that is true of it."""
+
+    source: NDArray[np.int16]
+    templates: dict[int, NDArray[np.float64]]
+    troughs: dict[int, NDArray[np.int64]]
+    stated: dict[int, NDArray[np.int64]]
+    probe: Probe
+
+    def parameters(self, output: Path, **changes: object) -> dict[str, Any]:
+        """Parameters of a run that injects all donors, with some changed; None takes a parameter away."""
+        own = {
+            "data_type": np.int16,
+            "ground_truth_units": DONORS,
+            "probe": self.probe,
+            "session_name": "e2e",
+        }
+        given = super().parameters(output, **(own | changes))
+        return {name: value for name, value in given.items() if value is not None}
 
 
 def read_rows(path: Path, num_rows: int = NUM_ROWS, dtype: object = "<i2") -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""The manifest of a run that has just been finished."""
+"""The manifest of a run that has just come to its end."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -64,63 +64,55 @@ def write_manifest(
         None if the hybrid was not written.
     warnings : sequence of str
     """
-    store_manifest(
-        {
-            **_origin(paths),
-            "random_seed": random_seed,
-            "parameters": dict(parameters),
-            **_sources(recording, source_hashes),
-            "written": written,
-            "targets": [
-                {"name": target.name, **(identity(target) if written else NOT_WRITTEN)} for target in targets
-            ],
-            "reset": None,
-            "files": [path.name for path in (*metas, *paths.truth_files)],
-            "checksums": checksums_of((*metas, *paths.truth_files)),
-            "derived": [],
-            "num_events": plan.num_events,
-            "num_clipped_samples": num_clipped_samples,
-            "units": [_describe(unit) for unit in plan],
-            "warnings": list(warnings),
-        },
-        paths.manifest,
-    )
-
-
-def _origin(paths: RunPaths) -> dict[str, Any]:
-    """What the file is, and which program wrote it when."""
-    return {
+    content = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "session_name": paths.session_name,
+        "random_seed": random_seed,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "hybridfactory": __version__,
-            "python": platform.python_version(),
-            **{library: version(library) for library in LIBRARIES},
-        },
-    }
-
-
-def _sources(recording: FlatRecording, hashes: Sequence[str] | None) -> dict[str, Any]:
-    """What the hybrid is made from, and how that is opened."""
-    return {
+        "versions": _versions(),
+        "parameters": dict(parameters),
         "recording": {
             "dtype": recording.dtype.str,
             "num_rows": recording.num_rows,
             "sampling_frequency": recording.sampling_frequency,
         },
-        "sources": [
-            {
-                "path": str(file.path.resolve()),
-                "start_sample": file.start_sample,
-                "num_samples": file.num_samples,
-                **_identity_of_source(recording, index, hashes),
-            }
-            for index, file in enumerate(recording.files)
-        ],
-        "reader": describe_reader(recording, hashes),
+        "sources": _describe_sources(recording, source_hashes),
+        "reader": describe_reader(recording, source_hashes),
+        "written": written,
+        "targets": [{"name": target.name, **(identity(target) if written else NOT_WRITTEN)} for target in targets],
+        "reset": None,
+        "files": [path.name for path in (*metas, *paths.truth_files)],
+        "checksums": checksums_of((*metas, *paths.truth_files)),
+        "derived": [],
+        "num_events": plan.num_events,
+        "num_clipped_samples": num_clipped_samples,
+        "units": [_describe(unit) for unit in plan],
+        "warnings": list(warnings),
     }
+    store_manifest(content, paths.manifest)
+
+
+def _versions() -> dict[str, str]:
+    """Of everything that a run's bytes may depend on."""
+    return {
+        "hybridfactory": __version__,
+        "python": platform.python_version(),
+        **{library: version(library) for library in LIBRARIES},
+    }
+
+
+def _describe_sources(recording: FlatRecording, hashes: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Each of the source's files, in timeline order."""
+    return [
+        {
+            "path": str(file.path.resolve()),
+            "start_sample": file.start_sample,
+            "num_samples": file.num_samples,
+            **_identity_of_source(recording, index, hashes),
+        }
+        for index, file in enumerate(recording.files)
+    ]
 
 
 def _identity_of_source(recording: FlatRecording, index: int, hashes: Sequence[str] | None) -> dict[str, Any]:

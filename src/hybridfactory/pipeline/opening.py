@@ -46,7 +46,19 @@ def open_inputs(asked: Parameters) -> Opened:
         If something is missing or wrong.
     """
     paths, origin = find_recording(asked.raw_source_file, asked.raw_source_format, asked.raw_source_options or {})
-    if origin is not None:
+    if origin is None:
+        witnesses = look_at([*paths, *filter(Path.is_file, map(meta_path_of, paths))])
+        sorting = _read(asked, paths)
+        source = open_source(
+            paths,
+            start_time=asked.start_time,
+            dtype=asked.data_type,
+            sampling_frequency=asked.sample_rate,
+            probe=asked.probe,
+            num_rows=asked.raw_source_rows,
+            num_rows_of_sorting=sorting.num_rows,
+        )
+    else:
         source = open_foreign_source(
             origin,
             start_time=asked.start_time,
@@ -58,25 +70,10 @@ def open_inputs(asked: Parameters) -> Opened:
         )
         recording = source.recording
         witnesses = look_at(recording.source_files)
-        told = replace(asked, data_type=recording.dtype, sample_rate=recording.sampling_frequency)
-        return Opened(told, source, _sorting_of(told, paths, source), witnesses)
-    witnesses = look_at([*paths, *filter(Path.is_file, map(meta_path_of, paths))])
-    sorting = _read(asked, paths)
-    source = open_source(
-        paths,
-        start_time=asked.start_time,
-        dtype=asked.data_type,
-        sampling_frequency=asked.sample_rate,
-        probe=asked.probe,
-        num_rows=asked.raw_source_rows,
-        num_rows_of_sorting=sorting.num_rows,
-    )
+        asked = replace(asked, data_type=recording.dtype, sample_rate=recording.sampling_frequency)
+        sorting = _read(asked, paths)
     starts = [file.start_sample for file in source.recording.files]
     return Opened(asked, source, sorting.on_timeline(starts), witnesses)
-
-
-def _sorting_of(asked: Parameters, paths: list[Path], source: Source) -> Sorting:
-    return _read(asked, paths).on_timeline([file.start_sample for file in source.recording.files])
 
 
 def _read(asked: Parameters, paths: list[Path]) -> Sorting:

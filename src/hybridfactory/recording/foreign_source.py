@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from hybridfactory.errors import MissingFileError, ProbeError, RecordingError
 from hybridfactory.probes import Probe, custom_probe
+from hybridfactory.recording.contradictions import Told, refuse_contradictions
 from hybridfactory.recording.flat import hybrid_name
 from hybridfactory.recording.foreign import ForeignRecording, Origin, open_foreign_recording
 from hybridfactory.recording.formats import find_format, is_flat_format
 from hybridfactory.recording.natural_order import natural_key
-from hybridfactory.recording.source import MAX_RATE_DISAGREEMENT, Source, find_source_files
+from hybridfactory.recording.source import Source, find_source_files
 
 __all__ = ["find_recording", "open_foreign_source"]
 
@@ -110,7 +111,18 @@ def open_foreign_source(
     starts = [start_time] if isinstance(start_time, int) else start_time
     recording = open_foreign_recording(origin, start_samples=starts, leave_out=leave_out)
     path = origin.paths[0]
-    _compare(recording, path, dtype, sampling_frequency, num_rows)
+    rate, held, rows = recording.sampling_frequency, recording.dtype, recording.num_rows
+    refuse_contradictions(
+        Told(
+            sampling_frequency=(rate, f"{path} says {rate:g} Hz"),
+            dtype=(held, f"{path} holds {held}"),
+            num_rows=(rows, f"{path} has {rows} channels"),
+        ),
+        dtype=dtype,
+        sampling_frequency=sampling_frequency,
+        num_rows=num_rows,
+        otherwise=", or leave it out beside raw_source_format",
+    )
     if probe is None:
         probe = _probe_of(recording, path)
     highest = int(probe.channel_map.max())
@@ -120,30 +132,6 @@ def open_foreign_source(
             f"{recording.num_rows - 1}): correct channel_map"
         )
     return Source(recording, probe, (None,) * len(recording.files), ())
-
-
-def _compare(
-    recording: ForeignRecording,
-    path: Path,
-    dtype: np.dtype[Any] | None,
-    sampling_frequency: float | None,
-    num_rows: int | None,
-) -> None:
-    rate = recording.sampling_frequency
-    if sampling_frequency is not None and abs(rate / sampling_frequency - 1) > MAX_RATE_DISAGREEMENT:
-        raise RecordingError(
-            f"sample_rate is {sampling_frequency:g} Hz, but {path} says {rate:g} Hz: correct sample_rate, or leave "
-            "it out beside raw_source_format"
-        )
-    if dtype is not None and dtype != recording.dtype:
-        raise RecordingError(
-            f"data_type is {dtype}, but {path} holds {recording.dtype}: correct data_type, or leave it out beside "
-            "raw_source_format"
-        )
-    if num_rows is not None and num_rows != recording.num_rows:
-        raise RecordingError(
-            f"raw_source_rows is {num_rows}, but {path} has {recording.num_rows} channels: leave the parameter out"
-        )
 
 
 def _probe_of(recording: ForeignRecording, path: Path) -> Probe:

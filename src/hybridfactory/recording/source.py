@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from hybridfactory.errors import MissingFileError, ProbeError, RecordingError
 from hybridfactory.probes import Probe
+from hybridfactory.recording.contradictions import Told, refuse_contradictions
 from hybridfactory.recording.flat import FlatRecording, hybrid_name, open_flat_recording
 from hybridfactory.recording.natural_order import files_in_natural_order
 from hybridfactory.recording.spikeglx import get_start_times, read_gains_uV, read_probe_from_meta
 from hybridfactory.recording.spikeglx_meta import SpikeGLXMeta, meta_path_of, read_meta
 
 __all__ = ["Source", "find_source_files", "hybrid_name", "open_source"]
-
-MAX_RATE_DISAGREEMENT = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,21 +135,12 @@ def _compare(
     path: Path, meta: SpikeGLXMeta, dtype: np.dtype[Any], sampling_frequency: float, num_rows: int | None
 ) -> list[str]:
     """Refuse what contradicts a .meta file; mention what only differs from it."""
-    if abs(meta.sampling_frequency / sampling_frequency - 1) > MAX_RATE_DISAGREEMENT:
-        raise RecordingError(
-            f"sample_rate is {sampling_frequency:g} Hz, but {meta.path.name} says {meta.sampling_frequency:g} Hz: "
-            "correct sample_rate"
-        )
-    if dtype != np.dtype("<i2"):
-        raise RecordingError(
-            f"data_type is {dtype}, but {path.name} is a SpikeGLX file, which holds little-endian int16: "
-            "correct data_type"
-        )
-    if num_rows is not None and num_rows != meta.num_rows:
-        raise RecordingError(
-            f"raw_source_rows is {num_rows}, but {meta.path.name} says nSavedChans={meta.num_rows}: leave "
-            "raw_source_rows out"
-        )
+    told = Told(
+        sampling_frequency=(meta.sampling_frequency, f"{meta.path.name} says {meta.sampling_frequency:g} Hz"),
+        dtype=(np.dtype("<i2"), f"{path.name} is a SpikeGLX file, which holds little-endian int16"),
+        num_rows=(meta.num_rows, f"{meta.path.name} says nSavedChans={meta.num_rows}"),
+    )
+    refuse_contradictions(told, dtype=dtype, sampling_frequency=sampling_frequency, num_rows=num_rows)
     size = path.stat().st_size
     if meta.file_size_bytes is not None and meta.file_size_bytes != size:
         return [
