@@ -69,6 +69,11 @@ class Manifest:
         """Every file of the run but the manifest: hybrid files, .meta files, truth."""
         return (*self.target_paths, *(self.folder / name for name in self.content["files"]))
 
+    @property
+    def meta_paths(self) -> tuple[Path, ...]:
+        """The .meta files beside the hybrid files; empty where the sources have none."""
+        return tuple(self.folder / name for name in self.content["files"] if name.endswith(".meta"))
+
     def recording_in(self, paths: Sequence[Path]) -> FlatRecording:
         """Describe files of the shape and on the timeline of the sources: these themselves, or the hybrid."""
         stated, sources = self.content["recording"], self.content["sources"]

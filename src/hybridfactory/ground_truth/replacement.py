@@ -9,7 +9,7 @@ import numpy as np
 
 from hybridfactory.errors import HybridFactoryError, OutputError
 from hybridfactory.ground_truth.derived import forget_empty_folders, removable
-from hybridfactory.ground_truth.manifest import Manifest, read_manifest, replace_manifest, unwritten
+from hybridfactory.ground_truth.manifest import FORMAT, Manifest, read_manifest, replace_manifest, unwritten
 from hybridfactory.ground_truth.paths import MANIFEST_NAME
 from hybridfactory.injection.journal import load_journal, take_checksums
 from hybridfactory.progress import ProgressCallback, no_progress
@@ -104,7 +104,7 @@ def _holds_foreign_manifest(folder: Path) -> bool:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return True
-    return not (isinstance(content, dict) and content.get("format") == "hybridfactory run")
+    return not (isinstance(content, dict) and content.get("format") == FORMAT)
 
 
 def find_reusable_run(

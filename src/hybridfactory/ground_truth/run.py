@@ -189,10 +189,8 @@ class HybridRun:
         if self.manifest.reader is not None:
             stated = self.manifest.reader["gains_uV"]
             return None if stated is None else np.array(stated, dtype=np.float64)[self.probe.connected_rows]
-        metas = [self.output_directory / name for name in self.manifest.content["files"] if name.endswith(".meta")]
-        if not metas:
-            return None
-        return read_gains_uV(metas[0])[self.probe.connected_rows]
+        metas = self.manifest.meta_paths
+        return read_gains_uV(metas[0])[self.probe.connected_rows] if metas else None
 
     def _offsets_uV(self) -> NDArray[np.float64] | None:
         """µV at a count of 0 of the connected rows, where the source's format tells it."""

@@ -151,7 +151,7 @@ def _complete(run: HybridRun, source: FlatRecording, progress: ProgressCallback)
 def _write_elsewhere(run: HybridRun, source: FlatRecording, folder: Path, progress: ProgressCallback) -> WriteResult:
     """Write the flat files, and the .meta files that belong to them, into another folder."""
     manifest = run.manifest
-    metas = [run.output_directory / name for name in manifest.content["files"] if name.endswith(".meta")]
+    metas = manifest.meta_paths
     paths = tuple(folder / path.name for path in manifest.target_paths)
     others = tuple(folder / meta.name for meta in metas)
     witnesses = look_at(source.source_files)

@@ -178,7 +178,7 @@ def _sites_around(run: HybridRun, row: int) -> tuple[NDArray[np.int64], NDArray[
 
 def _gains_of_rows(run: HybridRun) -> NDArray[np.float64] | None:
     """µV per count for each raw row; NaN for rows that are not connected. None where they are not known."""
-    if run.manifest.reader is None and not any(name.endswith(".meta") for name in run.manifest.content["files"]):
+    if run.manifest.reader is None and not run.manifest.meta_paths:
         return None
     source_is_there = all(path.is_file() for path in run.manifest.source_paths)
     known = (run.recording if source_is_there else run.written_recording).get_channel_gains()
