@@ -119,6 +119,8 @@ def test_silent_prints_nothing_and_json_nothing_else(
 
     monkeypatch.setattr(hybridfactory.demo, "make_demo", partial(make_demo, duration_s=8.0))
     monkeypatch.setattr(sort_module, "sort", perfect)
+    # What is drawn is looked at elsewhere.
+    monkeypatch.setattr("hybridfactory.report.validation.write_validation_report", lambda *_, **__: [])
     folder = tmp_path / "demo"
     assert main(["demo", str(folder), option, f"--sort={INSTALLED[0]}"]) == 0
     out, err = capfd.readouterr()

@@ -51,4 +51,4 @@ def refuse_contradictions(
         raise RecordingError(f"data_type is {dtype}, but {words}: correct data_type{otherwise}")
     rows, words = told.num_rows
     if num_rows is not None and num_rows != rows:
-        raise RecordingError(f"raw_source_rows is {num_rows}, but {words}: leave the parameter out")
+        raise RecordingError(f"raw_source_rows is {num_rows}, but {words}: leave raw_source_rows out")
