@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hybrid_world import DONORS, SPARSE_UNIT, World, write_phy
+from hybrid_world import DONORS, NUM_ROWS, SPARSE_UNIT, World, write_phy
 
 from hybridfactory import generate
-from hybridfactory.errors import NothingInjectedError, ParameterError, SortingError
+from hybridfactory.errors import NothingInjectedError, ParameterError, RecordingError, SortingError
 from hybridfactory.parameters import load_parameters
 from hybridfactory.pipeline.inputs import Known
 from hybridfactory.pipeline.units import UnitSurvey, survey_units
@@ -51,6 +51,16 @@ def test_every_unit_is_listed_and_every_refusal_has_a_reason(survey: UnitSurvey)
     assert [unit.is_recommended for unit in survey.units] == sorted(
         (unit.is_recommended for unit in survey.units), reverse=True
     )
+
+
+def test_a_meta_file_that_does_not_tell_the_gain(place: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "poor.bin"
+    raw.write_bytes((place / "raw.bin").read_bytes())
+    raw.with_suffix(".meta").write_text(
+        f"nSavedChans={NUM_ROWS}\nimSampRate=20000\nfirstSample=0\nsnsApLfSy={NUM_ROWS - 1},0,1\ntypeThis=imec\n"
+    )
+    with pytest.raises(RecordingError, match=r"poor\.meta does not tell µV per count"):
+        survey_units(place / "sorted", Known(raw=(raw,), probe=str(place / "probe.npz")))
 
 
 def test_measures_are_those_of_the_world(survey: UnitSurvey, world: World) -> None:
