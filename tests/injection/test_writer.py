@@ -15,6 +15,7 @@ from hybridfactory.injection.render import render
 from hybridfactory.injection.script import save_script
 from hybridfactory.injection.staging import check_free_space, staging_folder
 from hybridfactory.injection.writer import render_into, restore_into
+from hybridfactory.recording import side_by_side
 
 BEFORE, AFTER = 12, 18
 
@@ -64,10 +65,10 @@ class TestRenderInto:
             assert np.array_equal(after[:, [2, 8, 9]], before[:, [2, 8, 9]])
 
     @pytest.mark.parametrize(
-        ("grid", "page", "per_task", "writers"), [(1, 20, 3, 2), (7, 512, 1, 5), (100, 4096, 64, 1), (8192, 60, 2, 2)]
+        ("grid", "page", "per_task", "workers"), [(1, 20, 3, 2), (7, 512, 1, 5), (100, 4096, 64, 1), (8192, 60, 2, 2)]
     )
     def test_same_bytes_and_counts_whatever_the_cut(
-        self, three_files, across, tmp_path, monkeypatch, grid, page, per_task, writers
+        self, three_files, across, tmp_path, monkeypatch, grid, page, per_task, workers
     ):
         loud = across.scaled(400)
         reference = copies_of(three_files, tmp_path / "reference")
@@ -76,7 +77,8 @@ class TestRenderInto:
         monkeypatch.setattr(regions, "GRID_SAMPLES", grid)
         monkeypatch.setattr(regions, "PAGE_BYTES", page)
         monkeypatch.setattr(writer, "REGIONS_PER_TASK", per_task)
-        monkeypatch.setattr(writer, "NUM_WRITERS", writers)
+        monkeypatch.setattr(writer, "NUM_WORKERS", workers)
+        monkeypatch.setattr(side_by_side, "NUM_WORKERS", workers)
         targets = copies_of(three_files, tmp_path / "other")
         assert np.array_equal(render_into(targets, three_files, loud.script).clipped, counts)
         assert [path.read_bytes() for path in targets] == [path.read_bytes() for path in reference]
