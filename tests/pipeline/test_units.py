@@ -9,7 +9,7 @@ import pytest
 from hybrid_world import DONORS, NUM_ROWS, SPARSE_UNIT, World, write_phy
 
 from hybridfactory import generate
-from hybridfactory.errors import NothingInjectedError, ParameterError, RecordingError, SortingError
+from hybridfactory.errors import NothingInjectedError, ParameterError, SortingError
 from hybridfactory.parameters import load_parameters
 from hybridfactory.pipeline.inputs import Known
 from hybridfactory.pipeline.units import UnitSurvey, survey_units
@@ -59,8 +59,9 @@ def test_a_meta_file_that_does_not_tell_the_gain(place: Path, tmp_path: Path) ->
     raw.with_suffix(".meta").write_text(
         f"nSavedChans={NUM_ROWS}\nimSampRate=20000\nfirstSample=0\nsnsApLfSy={NUM_ROWS - 1},0,1\ntypeThis=imec\n"
     )
-    with pytest.raises(RecordingError, match=r"poor\.meta does not tell µV per count"):
-        survey_units(place / "sorted", Known(raw=(raw,), probe=str(place / "probe.npz")))
+    survey = survey_units(place / "sorted", Known(raw=(raw,), probe=str(place / "probe.npz")))
+    assert survey.unit_of_amplitude == "counts" and survey.units
+    assert "poor.meta does not tell µV per count" in survey.warnings[-1]
 
 
 def test_measures_are_those_of_the_world(survey: UnitSurvey, world: World) -> None:

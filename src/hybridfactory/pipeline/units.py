@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hybridfactory.donors.candidate import Candidate
 from hybridfactory.donors.curation import read_phy_curation
 from hybridfactory.donors.survey import survey_candidates
-from hybridfactory.errors import NothingInjectedError, SortingError
+from hybridfactory.errors import NothingInjectedError, RecordingError, SortingError
 from hybridfactory.events.learn import ModelSettings
 from hybridfactory.parameters import Parameters, load_parameters
 from hybridfactory.parameters.automatic_units import AutomaticUnits
@@ -144,7 +144,12 @@ def survey_source(
 ) -> UnitSurvey:
     """Measure and rank the units of a sorting that is open already; see `survey_units`."""
     _check(source, sorting, data_directory)
-    gains = source.read_gains_uV()
+    warnings = [*source.warnings, *sorting.warnings]
+    try:
+        gains = source.read_gains_uV()
+    except RecordingError as error:
+        gains = None
+        warnings.append(f"{error}; amplitudes are in counts")
     sites = probe_sites(source.probe)
     trains = {int(label): sorting.spike_train(int(label)) for label in sorting.labels}
     units = survey_candidates(
@@ -167,7 +172,7 @@ def survey_source(
         sampling_frequency=source.recording.sampling_frequency,
         samples_before=settings.samples_before,
         probe=source.probe,
-        warnings=(*source.warnings, *sorting.warnings),
+        warnings=tuple(warnings),
     )
 
 
