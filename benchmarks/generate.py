@@ -13,12 +13,10 @@ How lifelike the events are is measured by realism.py.
 
 Before each timing the last target is removed, dirty pages are written out, and the source is read once, so that all
 find it in the page cache (as far as it fits). The clock runs until the target has been seen onto the disk by fsync.
-`cp` and SpikeInterface write through the page cache, and leave the target there as far as it fits; hybridfactory
-writes around it.
-Memory is the sum of proportional set sizes over the process tree, from smaps_rollup every 50 ms: shared pages count
-once, the page cache only where it is mapped; "own" leaves mapped files out, which the kernel can drop at any time.
-"cpu" is the processor time of the tree: where others use the machine, it says more than the clock. An untimed run
-first compiles what is compiled once per installation. Linux only.
+`cp` and SpikeInterface write through the page cache, hybridfactory around it. Memory is the sum of proportional set
+sizes over the process tree, from smaps_rollup every 50 ms: shared pages count once, the page cache only where it is
+mapped; "own" leaves mapped files out, which the kernel can drop at any time. "cpu" is the processor time of the tree:
+where others use the machine, it says more than the clock. An untimed run first compiles what is compiled once.
 
 Recordings are simulated: 10 s of coloured noise, repeated, and spikes added one by one, at least 30 per unit. Every
 unit is a donor, and its events follow its own spikes.
