@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,7 +56,17 @@ def test_thorough_looks_at_more_and_gives_the_same_again(run_folder: Path) -> No
     assert hybridfactory.score_realism(run_folder) == quick
 
 
-def test_the_command_prints_what_the_manifest_keeps(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_what_the_manifest_keeps(
+    run_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure, measured = pipeline.measure_realism, []
+
+    def measure_once(*arguments: Any, **options: Any) -> Any:
+        if not measured:
+            measured.append(measure(*arguments, **options))
+        return measured[0]
+
+    monkeypatch.setattr(pipeline, "measure_realism", measure_once)
     assert main(["realism", str(run_folder)]) == 0
     printed = capsys.readouterr()
     kept = json.loads((run_folder / "manifest.json").read_text(encoding="utf-8"))["realism"]
