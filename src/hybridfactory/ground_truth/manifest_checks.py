@@ -14,6 +14,9 @@ Check = Callable[[Any], bool]
 MAX_SAMPLE = 2**62
 MAX_ROWS = 2**24
 MAX_WINDOW = 2**16
+MAX_RATE_HZ = 1e9
+MAX_NUMBER = 1e300
+"""Whole numbers in JSON may be larger than a float can be."""
 
 
 def _is_text(value: Any) -> bool:
@@ -38,7 +41,7 @@ def _is_rows(value: Any) -> bool:
 
 
 def _is_rate(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MAX_RATE_HZ
 
 
 def _is_dtype(value: Any) -> bool:
@@ -75,7 +78,7 @@ def _is_rank(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER
 
 
 def _is_string(value: Any) -> bool:
