@@ -139,6 +139,21 @@ def test_manifests(targets: dict[str, Target], changes: dict[str, Any]) -> None:
     assert message is not None or "data_directory" in str(changes)
 
 
+@pytest.mark.parametrize(
+    ("place", "name", "value"),
+    [("targets", "name", "a" * 256), ("sources", "path", "/a" * 2100)],
+    ids=["name", "path"],
+)
+def test_manifests_with_names_too_long_for_a_file(
+    targets: dict[str, Target], place: str, name: str, value: str
+) -> None:
+    target = targets["run manifest.json"]
+    content = json.loads(target.seeds[0])
+    content[place][0][name] = value
+    message = target.check(json.dumps(content).encode())
+    assert message is not None and f"has no valid {place}" in message
+
+
 @pytest.mark.parametrize("missing", ["parameters", "units", "recording", "sources", "targets", "files"])
 def test_manifests_that_lack_something(targets: dict[str, Target], missing: str) -> None:
     target = targets["run manifest.json"]

@@ -15,6 +15,9 @@ MAX_SAMPLE = 2**62
 MAX_ROWS = 2**24
 MAX_WINDOW = 2**16
 MAX_RATE_HZ = 1e9
+MAX_PATH, MAX_FILE_NAME = 4096, 255
+"""Bytes."""
+
 MAX_NUMBER = 1e300
 """Whole numbers in JSON may be larger than a float can be."""
 
@@ -23,9 +26,22 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value) and "\0" not in value
 
 
+def _is_path(value: Any) -> bool:
+    """Whether a file may have that path: file systems refuse to look at longer ones."""
+    if not _is_text(value):
+        return False
+    encoded = value.encode(errors="surrogatepass")
+    return len(encoded) < MAX_PATH and all(len(part) <= MAX_FILE_NAME for part in encoded.split(b"/"))
+
+
+def _is_below(value: Any) -> bool:
+    """Whether it is the path of a file below the run's own folder."""
+    return is_inside(value) and _is_path(value)
+
+
 def _is_name(value: Any) -> bool:
     """Whether it is the name of a file in the run's own folder."""
-    return is_inside(value) and "/" not in value and value != "."
+    return _is_below(value) and "/" not in value and value != "."
 
 
 def _is_count(value: Any) -> bool:
@@ -90,7 +106,7 @@ def _is_window(value: Any) -> bool:
 
 
 _RECORDING = _has(dtype=_is_dtype, num_rows=_is_rows, sampling_frequency=_is_rate)
-_SOURCE = _has(path=_is_text, start_sample=_is_whole, num_samples=_is_count, size=_is_count, mtime_ns=_is_whole)
+_SOURCE = _has(path=_is_path, start_sample=_is_whole, num_samples=_is_count, size=_is_count, mtime_ns=_is_whole)
 _TARGET = _has(name=_is_name, size=_or_null(_is_count), mtime_ns=_or_null(_is_whole))
 _UNIT = _has(donor_label=_is_whole, injected_label=_or_null(_is_whole), reason=_is_string)
 _PARAMETERS = _has(
@@ -112,10 +128,10 @@ _SCORE = _has(
 )
 _RESET = _has(is_complete=lambda value: isinstance(value, bool), files=_list_of(_TARGET))
 
-_FILE = _has(path=_is_text, size=_is_count, mtime_ns=_is_whole)
+_FILE = _has(path=_is_path, size=_is_count, mtime_ns=_is_whole)
 _READER = _has(
     format=_is_text,
-    paths=lambda value: _list_of(_is_text)(value) and len(value) > 0,
+    paths=lambda value: _list_of(_is_path)(value) and len(value) > 0,
     options=_is_object,
     files=lambda value: _list_of(_FILE)(value) and len(value) > 0,
     gains_uV=_or_null(_list_of(_is_number)),
@@ -123,7 +139,7 @@ _READER = _has(
 )
 
 REQUIRED: Mapping[str, Check] = {
-    "session_name": lambda value: _is_text(value) and _is_name(value),
+    "session_name": _is_name,
     "random_seed": _is_whole,
     "recording": _RECORDING,
     "sources": lambda value: _list_of(_SOURCE)(value) and len(value) > 0,
@@ -135,7 +151,7 @@ REQUIRED: Mapping[str, Check] = {
 OPTIONAL: Mapping[str, Check] = {
     "warnings": _list_of(lambda value: isinstance(value, str)),
     "checksums": _is_object,
-    "derived": _list_of(is_inside),
+    "derived": _list_of(_is_below),
     "reset": _or_null(_RESET),
     "written": _or_null(_is_text),
     "reader": _or_null(_READER),
