@@ -280,7 +280,12 @@ def _fail_in(monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseExcepti
     monkeypatch.setattr(room, step, work_and_fail)
 
 
-@pytest.mark.parametrize("setting", ["pages", "workers", "blocks", "one pass"])
+def _copy_a_third(source: Path, target: Path, **_: Any) -> int:
+    data = source.read_bytes()
+    return target.write_bytes(data[: len(data) // 3])
+
+
+@pytest.mark.parametrize("setting", ["pages", "workers", "blocks", "one pass", "copy ended"])
 def test_the_bytes_do_not_depend_on_how_the_work_is_cut(
     small_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
@@ -293,6 +298,8 @@ def test_the_bytes_do_not_depend_on_how_the_work_is_cut(
     elif setting == "workers":
         monkeypatch.setattr(side_by_side, "NUM_WORKERS", 1)
         monkeypatch.setattr(writer, "REGIONS_PER_TASK", 3)
+    elif setting == "copy ended":
+        monkeypatch.setattr(copying, "copy_file", _copy_a_third)
     elif setting == "one pass":
         monkeypatch.setattr(job, "ONE_PASS_SHARE", 0)
         monkeypatch.setattr(copying, "copy_file", _must_not_be_called)

@@ -6,7 +6,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -93,8 +93,9 @@ def copy_file(
         pieces = _around_cache if writer.is_direct else _in_kernel
         ends = [event for event in (stop, enough if writer.is_direct else None) if event is not None]
         copied = 0
-        with flushing([writer]):
-            for count in pieces(reader.fileno(), writer, size):
+        # Closed before the files are: a piece may be on its way into memory.
+        with flushing([writer]), closing(pieces(reader.fileno(), writer, size)) as counts:
+            for count in counts:
                 copied += count
                 advance(count)
                 if any(event.is_set() for event in ends):
@@ -117,7 +118,7 @@ def _share_blocks(source: int, target: TargetFile) -> bool:
     return True
 
 
-def _around_cache(source: int, target: TargetFile, size: int) -> Iterator[int]:
+def _around_cache(source: int, target: TargetFile, size: int) -> Generator[int]:
     """Copy in pieces, one read while another is written; yields their sizes: less in all if the source is."""
     buffers = [aligned_memory(min(DIRECT_BYTES, size)).data for _ in range(2)]
 
@@ -131,7 +132,7 @@ def _around_cache(source: int, target: TargetFile, size: int) -> Iterator[int]:
             yield len(view)
 
 
-def _in_kernel(source: int, target: TargetFile, size: int) -> Iterator[int]:
+def _in_kernel(source: int, target: TargetFile, size: int) -> Generator[int]:
     """Copy in pieces that this process never sees; yields their sizes: less in all if the source is."""
     in_kernel = True
     while size:

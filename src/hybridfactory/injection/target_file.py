@@ -67,7 +67,7 @@ class TargetFile:
                 place = offset + written
                 count = (len(view) - written) // PAGE_BYTES * PAGE_BYTES if place % PAGE_BYTES == 0 else 0
                 if self._direct is not None and count:
-                    written += self._write_directly(view[written : written + count], place)
+                    written += self._write_directly(self._direct, view[written : written + count], place)
                 else:
                     with self._turn:
                         written += os.pwrite(self.descriptor, view[written:], place)
@@ -75,13 +75,13 @@ class TargetFile:
             error.filename = error.filename or str(self.path)
             raise
 
-    def _write_directly(self, view: memoryview, offset: int) -> int:
+    def _write_directly(self, direct: int, view: memoryview, offset: int) -> int:
         try:
-            return os.pwrite(self._direct or self.descriptor, view, offset)
+            return os.pwrite(direct, view, offset)
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
-            with self._turn:  # a disk with larger pages
+            with self._turn:  # a disk with larger pages takes it through the cache
                 return os.pwrite(self.descriptor, view, offset)
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,12 +194,14 @@ def _write_files(
     check_free_space(targets[0].parent, sum(sizes))
     touched = int(np.diff(script.ranges(), axis=1).sum())
     in_one_pass = not recording.is_copyable or touched > ONE_PASS_SHARE * recording.num_samples
-    total = max(len(targets), 1)
-    for done, (file, target) in enumerate(zip(recording.files, targets, strict=True)):
+    # The events are there: all that this process can write as fast as a copy, it writes with them in it.
+    enough = Event()
+    enough.set()
+    copied = [0] * len(targets)
+    for index, (file, target) in enumerate(zip(recording.files, targets, strict=True)):
         if not in_one_pass:
-            progress("copying", done, total)
-            copy_file(file.path, target)
-    copied = [0] * len(targets) if in_one_pass else None
+            progress("copying", index, len(targets))
+            copied[index] = copy_file(file.path, target, enough=enough)
     rendered = render_into(targets, recording, script, copied=copied, progress=progress)
     return (IN_ONE_PASS if in_one_pass else OVER_COPY), rendered
 
