@@ -23,7 +23,7 @@ UNIT_COLUMNS = (
     Column("moved y (µm)", "Move of the donor's main channel"),
     Column("move", "Translation, rotation or reflection of the sites", is_text=True),
     Column("SNR", "Largest deflection of the donor's mean over the background's standard deviation"),
-    Column("rank", "Components of the event model beside the mean"),
+    Column("components", "Components of the event model beside the mean"),
 )
 REALISM_COLUMNS = (
     Column("realism AUC", "Largest area under the ROC curve of three classifiers; 0.5: no better than chance"),
