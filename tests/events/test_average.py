@@ -30,7 +30,7 @@ def test_it_is_the_mean_of_the_clean_ones_however_they_come(random):
 
 
 def test_what_the_unit_ends_higher_with_goes_back_where_it_is_more_than_chance(random):
-    noise = estimate_noise(random.standard_normal((200, *SHAPE)).astype(np.float32))
+    noise = estimate_noise(random.standard_normal((200, *SHAPE)).astype(np.float32))[0]
     shape = np.zeros(SHAPE, dtype=np.float32)
     shape[10:16] = -40
     average = Average(SHAPE[0], np.full(SHAPE[1], 10.0))

@@ -59,7 +59,7 @@ def test_aligning_is_shifting_each_snippet():
 def test_offsets_are_those_of_the_step_by_step_fit():
     """Shift the snippet, project it on waveform and slope, step, and again."""
     random = np.random.default_rng(4)
-    noise = estimate_noise(random.standard_normal((300, 81, 4)).astype(np.float32))
+    noise = estimate_noise(random.standard_normal((300, 81, 4)).astype(np.float32))[0]
     template = np.zeros((97, 4), dtype=np.float32)
     template[40:60] = -np.hanning(20)[:, None] * [30, 60, 90, 20]
     snippets = random.standard_normal((50, 97, 6)).astype(np.float32)
@@ -80,7 +80,7 @@ def test_offsets_are_those_of_the_step_by_step_fit():
 def test_what_is_in_patterns_over_time_has_the_same_lengths_and_products():
     random = np.random.default_rng(6)
     mixed = random.standard_normal((200, 30, 4)) @ random.standard_normal((4, 4))
-    noise = estimate_noise(np.cumsum(mixed, axis=1).astype(np.float32))
+    noise = estimate_noise(np.cumsum(mixed, axis=1).astype(np.float32))[0]
     snippets = random.standard_normal((130, 30, 4)).astype(np.float32)
     mean = random.standard_normal((30, 4)).astype(np.float32)
     deviations = deviations_from(mean, snippets, noise)

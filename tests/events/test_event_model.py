@@ -160,10 +160,14 @@ class TestOffsets:
     @pytest.mark.parametrize("jitter", [0, 0.5])
     def test_noise_in_the_estimate_is_not_injected(self, bench, jitter):
         """At SNR 4 an offset can hardly be told: estimates must be drawn in until they vary as the truth does."""
-        unit = bench.unit(bench.times(1500), amplitude=60, variation=(0, 0, 0), jitter=jitter)
-        bench.add(unit)
-        model = bench.learn_one(unit.times)
-        assert offsets_of(model, unit.times)[model.is_clean].var() < jitter**2 / 3 + 0.1
+        noise, excess = bench.traces.copy(), []
+        for _ in range(4):
+            bench.traces[:] = noise
+            unit = bench.unit(bench.times(1500), amplitude=60, variation=(0, 0, 0), jitter=jitter)
+            bench.add(unit)
+            model = bench.learn_one(unit.times)
+            excess.append(offsets_of(model, unit.times)[model.is_clean].var() - jitter**2 / 3)
+        assert -0.05 < np.mean(excess) < 0.12
 
     def test_lag_of_the_sorter_is_corrected_and_noted(self, bench):
         unit = bench.unit(bench.times(400))

@@ -18,7 +18,7 @@ def scene():
     truth = np.outer(course, np.exp(-np.arange(16) / 4)).astype(np.float32)
     mixing = np.linalg.cholesky(np.exp(-np.abs(np.subtract.outer(np.arange(16), np.arange(16))) / 3))
     background = (10 * random.standard_normal((600, 81, 16)) @ mixing.T).astype(np.float32)
-    noise = estimate_noise(background[NUM_AVERAGED:])
+    noise = estimate_noise(background[NUM_AVERAGED:])[0]
     return truth, noise, truth + background[:NUM_AVERAGED].mean(axis=0)
 
 
@@ -39,7 +39,7 @@ def test_scales_with_its_input(scene):
     seen = scene[2]
     random = np.random.default_rng(4)
     background = random.standard_normal((500, 81, 16)).astype(np.float32)
-    small, large = estimate_noise(background), estimate_noise(background * 1000)
+    small, large = (estimate_noise(each)[0] for each in (background, background * 1000))
     of_small = denoise_mean(seen, small, NUM_AVERAGED)
     assert denoise_mean(seen * 1000, large, NUM_AVERAGED) == pytest.approx(of_small * 1000, rel=1e-3, abs=1e-2)
 

@@ -31,14 +31,14 @@ def covariance_of(noise):
 
 def test_covariance_is_recovered(coloured):
     windows, space, time = coloured
-    noise = estimate_noise(windows)
+    noise = estimate_noise(windows)[0]
     assert noise.standard_deviation == pytest.approx(np.sqrt(np.diag(space)), rel=0.03)
     found = covariance_of(noise)
     assert np.linalg.norm(found - np.kron(time, space)) < 0.05 * np.linalg.norm(np.kron(time, space))
 
 
 def test_whitened_background_is_white(coloured):
-    noise = estimate_noise(coloured[0])
+    noise = estimate_noise(coloured[0])[0]
     white = noise.whiten(coloured[0]).reshape(3000, -1)
     covariance = np.cov(white.T)
     assert np.diag(covariance) == pytest.approx(1, abs=0.15)
@@ -46,21 +46,21 @@ def test_whitened_background_is_white(coloured):
 
 
 def test_unwhiten_takes_whiten_back(coloured):
-    noise = estimate_noise(coloured[0])
+    noise = estimate_noise(coloured[0])[0]
     assert noise.unwhiten(noise.whiten(coloured[0][:50])) == pytest.approx(coloured[0][:50], abs=0.02)
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1e9])
 def test_units_do_not_matter(coloured, scale):
     windows = coloured[0][:500]
-    noise, scaled = estimate_noise(windows), estimate_noise(windows * np.float32(scale))
+    noise, scaled = (estimate_noise(each)[0] for each in (windows, windows * np.float32(scale)))
     assert np.abs(scaled.whiten(windows * np.float32(scale)) - noise.whiten(windows)).max() < 1e-2
 
 
 def test_row_that_never_varies_stays_finite(coloured):
     windows = coloured[0].copy()
     windows[:, :, 2] = 0
-    noise = estimate_noise(windows)
+    noise = estimate_noise(windows)[0]
     assert all(np.isfinite(part).all() for part in (noise.space_whitener, noise.whiteners, noise.roots))
     assert np.isfinite(noise.whiten(windows)).all()
 
@@ -69,7 +69,7 @@ def test_slow_potentials_that_all_rows_share_are_white_beside_fast_noise_that_th
     random = np.random.default_rng(2)
     slow = 60 * random.standard_normal((1500, 1, 1)) * np.sin(np.pi * np.arange(40) / 39)[:, None]
     windows = (slow + 5 * random.standard_normal((1500, 40, 6))).astype(np.float32)
-    white = estimate_noise(windows[:1000]).whiten(windows[1000:]).reshape(500, -1)
+    white = estimate_noise(windows[:1000])[0].whiten(windows[1000:]).reshape(500, -1)
     shared = np.repeat(np.sin(np.pi * np.arange(40) / 39), 6)
     assert (white @ (shared / np.linalg.norm(shared))).std() == pytest.approx(1, abs=0.1)
     assert white.std() == pytest.approx(1, abs=0.05)
@@ -82,7 +82,7 @@ def test_patterns_that_a_removed_baseline_leaves_empty_are_not_heard():
     random = np.random.default_rng(3)
     windows = random.standard_normal((400, 24, 4)).astype(np.float32)
     windows -= windows.mean(axis=1, keepdims=True)
-    noise = estimate_noise(windows, floor_variance=1 / 12)
+    noise = estimate_noise(windows, floor_variance=1 / 12)[0]
     assert np.flatnonzero(~noise.is_heard).size == 1
     level = np.ones((24, 4), dtype=np.float32)
     assert np.abs(noise.whiten(level)).max() < 1e-3

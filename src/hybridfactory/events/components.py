@@ -1,5 +1,6 @@
 """The patterns along which a unit's spikes vary, found in noise, and how much of each is the unit's own."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,8 @@ class Components:
 
 def find_components(
     whitened: NDArray[np.float32],
-    quiet: NDArray[np.float32],
+    deviation_along: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    deviation: float,
     mean: NDArray[np.float32],
     *,
     max_rank: int | None,
@@ -48,8 +50,11 @@ def find_components(
     ----------
     whitened : numpy.ndarray of float32, shape (num_events, num_features)
         Deviations from the mean.
-    quiet : numpy.ndarray of float32, shape (num_windows, num_features)
-        Background, whitened alike: it tells the noise that is really left.
+    deviation_along : callable
+        Standard deviations of the background, whitened alike, along directions of the shape (num_directions,
+        num_features): the noise that is really left.
+    deviation : float
+        Of the background in general.
     mean : numpy.ndarray of float32, shape (num_features,)
         Of the events, whitened.
     max_rank : int or None
@@ -59,14 +64,16 @@ def find_components(
     """
     length = float(np.linalg.norm(mean))
     pattern = mean[None] / (length if length > 0 else 1.0)
-    amplitude = _along(whitened, quiet, pattern, num_searched=1)
+    amplitude = _along(whitened, pattern, deviation_along(pattern), num_searched=1)
     rest = (whitened @ pattern.T) @ pattern
     np.subtract(whitened, rest, out=rest)
     rank = min(max_rank or MAX_AUTO_RANK, *(size - 3 for size in rest.shape))
     if rank < 1:
         return amplitude
     _, patterns = leading_patterns(rest, rank, random)
-    others = _along(whitened, quiet, patterns, num_searched=rest.shape[1])
+    # Along patterns that other units leave in every window the background is larger than it is in general.
+    noise = np.maximum(deviation_along(patterns), deviation)
+    others = _along(whitened, patterns, noise, num_searched=rest.shape[1])
     return Components(
         np.concatenate([amplitude.directions, others.directions]),
         np.concatenate([amplitude.gains, others.gains]),
@@ -75,22 +82,22 @@ def find_components(
 
 
 def _along(
-    whitened: NDArray[np.float32], quiet: NDArray[np.float32], directions: NDArray[np.float32], num_searched: int
+    whitened: NDArray[np.float32], directions: NDArray[np.float32], noise: NDArray[np.floating], num_searched: int
 ) -> Components:
     """Keep directions along which events vary more than noise makes them vary, and tell by how much.
 
     Parameters
     ----------
-    whitened, quiet : numpy.ndarray of float32, shape (num, num_features)
+    whitened : numpy.ndarray of float32, shape (num_events, num_features)
     directions : numpy.ndarray of float32, shape (num_directions, num_features)
         Those along which the events vary most.
+    noise : numpy.ndarray, shape (num_directions,)
+        Standard deviation of the background along them.
     num_searched : int
         Dimensions that they were looked for in.
     """
     aspect = num_searched / len(whitened)
     spread = np.sqrt(((whitened @ directions.T).astype(np.float64) ** 2).mean(axis=0))
-    # Along patterns that other units leave in every window the background is larger than it is in general.
-    noise = np.maximum((quiet @ directions.T).std(axis=0), quiet.std() if num_searched > 1 else 0)
     observed = spread / np.maximum(noise, MIN_NOISE_DEVIATION)
     kept = np.flatnonzero(observed > noise_edge(aspect) * EDGE_MARGIN)
     signal = shrink_singular_values(observed[kept], aspect)

@@ -189,19 +189,16 @@ def fit_unit(
         return seen
     columns, noise = seen.columns, seen.noise
     windows = TrainingWindows(snippets, is_finite, columns)
-    outcome = align_training(
-        windows, seen.quiet, seen.halves, seen.num_averaged, noise, samples_before, seen.floor, random
-    )
-    if isinstance(outcome, TooFewSpikes):
-        return outcome
-    aligned, shifted = outcome
+    aligned = align_training(windows, seen.quiet, seen.halves, seen.num_averaged, noise, samples_before, random)
+    if isinstance(aligned, TooFewSpikes):
+        return aligned
     rise_deviation = end_difference(background[finite_windows(background)]).std(axis=0)[columns]
-    average = Average(len(shifted[0]), rise_deviation)
+    average = Average(len(aligned.template), rise_deviation)
     rises = end_difference(without_infinities(snippets, is_finite))[:, columns]
-    average.add(shifted, rises, aligned.is_clean)
+    average.add(aligned.snippets, rises, aligned.is_clean)
     plain_mean = average.mean
-    residuals = deviations_from(plain_mean, shifted, noise)
-    del outcome, shifted  # as large as what comes next
+    residuals = aligned.deviations
+    residuals.move(aligned.template, plain_mean, aligned.snippets, noise)
     found, directions = _find_directions(
         residuals.whitened, np.flatnonzero(aligned.is_clean), plain_mean, seen, max_rank, random
     )
@@ -243,8 +240,8 @@ class _Seen:
     num_averaged : int
         Spikes behind them.
     noise : NoiseModel
-    floor : float
-        Smallest variance that a recording can have.
+    white : numpy.ndarray of float32, shape (num_samples, num_windows, num_columns)
+        The background, whitened, in the noise's patterns over time.
     """
 
     columns: NDArray[np.int64]
@@ -253,7 +250,7 @@ class _Seen:
     halves: NDArray[np.float32]
     num_averaged: int
     noise: NoiseModel
-    floor: float
+    white: NDArray[np.float32]
 
 
 def _see(
@@ -272,14 +269,14 @@ def _see(
     if not np.abs(halves).max() > SMALLEST_SIGNAL:
         return TooFewSpikes(0, "spikes with a signal on any of its channels")
     inner = halves[:, PAD:-PAD]
-    # Half of the background tells well enough how to whiten on all these rows, most of which won't be needed.
-    deviations = deviations_from_noise(inner, quiet[::2, PAD:-PAD], floor)
+    # A part of the background tells well enough how to whiten on all these rows, most of which won't be needed.
+    deviations = deviations_from_noise(inner, quiet[::3, PAD:-PAD], floor)
     weights = footprint_weights(inner.mean(axis=0), deviations)
     columns = np.flatnonzero(weights)
     # Taken and not indexed: an index would lay the rows out last to first.
     quiet, halves = np.take(quiet, columns, axis=2), np.take(halves, columns, axis=2)
-    noise = estimate_noise(quiet[:, PAD:-PAD], floor)
-    return _Seen(columns, weights[columns], quiet, halves, num_averaged, noise, floor)
+    noise, white = estimate_noise(quiet[:, PAD:-PAD], floor)
+    return _Seen(columns, weights[columns], quiet, halves, num_averaged, noise, white)
 
 
 def _find_directions(
@@ -291,19 +288,30 @@ def _find_directions(
     random: np.random.Generator,
 ) -> tuple[Components, NDArray[np.float32]]:
     """Decompose whitened deviations from the mean; what was found, and the directions over the whole window."""
-    noise, quiet = seen.noise, seen.quiet
+    noise, white = seen.noise, seen.white
     whitened_mean = noise.whiten(denoise_mean(plain_mean, noise, used.size))
     active = _active_features(whitened_mean).reshape(-1)
+
+    def whole(directions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Directions over the whole window."""
+        features = np.zeros((len(directions), active.size), dtype=np.float32)
+        features[:, active] = directions
+        return features.reshape(len(directions), *plain_mean.shape)
+
+    def deviation_along(directions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Standard deviation of the background."""
+        by_pattern = np.moveaxis(noise.in_patterns(whole(directions)), 0, 2)
+        return np.asarray(np.matmul(white, by_pattern).sum(axis=0).std(axis=0))
+
     found = find_components(
         _features(noise, whitened, used, active),
-        noise.whiten(quiet[:, PAD:-PAD]).reshape(len(quiet), -1)[:, active],
+        deviation_along,
+        float(np.linalg.norm(white) / np.sqrt(white.size)),
         whitened_mean.reshape(-1)[active],
         max_rank=max_rank,
         random=random,
     )
-    directions = np.zeros((len(found.directions), active.size), dtype=np.float32)
-    directions[:, active] = found.directions
-    return found, directions.reshape(len(directions), *plain_mean.shape)
+    return found, whole(found.directions)
 
 
 def _end_share(waveform: NDArray[np.float32]) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfactory.events.noise import product_covariance, roots_of
+from hybridfactory.events.noise import product_whiteners
 
 __all__ = ["deviations_from_noise", "end_taper", "footprint_weights"]
 
@@ -35,9 +35,9 @@ def deviations_from_noise(
     -------
     numpy.ndarray, shape (num_rows,)
     """
-    space, time = product_covariance(background, floor_variance)
-    in_time = roots_of(time)[1] @ np.stack([halves.mean(axis=0), (halves[0] - halves[1]) / 2])
-    mean, error = in_time @ roots_of(space)[1]
+    space, time = product_whiteners(background, floor_variance)
+    in_time = time @ np.stack([halves.mean(axis=0), (halves[0] - halves[1]) / 2])
+    mean, error = in_time @ space
     courses, singular, _ = np.linalg.svd(mean, full_matrices=False)
     is_course = singular > EDGE_MARGIN * np.linalg.norm(error, 2)
     scale = np.sqrt((in_time[1] ** 2).mean(axis=0))

@@ -1,15 +1,14 @@
 """The background on a unit's rows: how it varies together over space and time, and how to whiten it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NoiseModel", "estimate_noise", "product_covariance", "roots_of"]
+__all__ = ["NoiseModel", "estimate_noise", "product_whiteners", "roots_of"]
 
 SHRINKAGE = 1e-2
-NUM_SWEEPS = 2
 NOT_HEARD = 1e-3
 
 
@@ -80,11 +79,31 @@ class NoiseModel:
         """Samples that shares of patterns over time make up; shape (..., num_samples, num_rows)."""
         return cast("NDArray[np.float32]", np.matmul(self.patterns, shares))
 
+    def on(self, columns: NDArray[np.int64]) -> "NoiseModel":
+        """The same background on some of the rows."""
+        covariances = self.roots[:, columns].astype(np.float64) @ self.roots[:, :, columns]
+        covariances[~self.is_heard] = np.eye(columns.size)
+        roots, whiteners = roots_of(covariances)
+        roots[~self.is_heard], whiteners[~self.is_heard] = 0, 0
+        space_root, space_whitener = roots_of(
+            self.space_root[columns].astype(np.float64) @ self.space_root[:, columns]
+        )
+        return replace(
+            self,
+            standard_deviation=self.standard_deviation[columns],
+            space_whitener=space_whitener,
+            space_root=space_root,
+            whiteners=whiteners,
+            roots=roots,
+        )
+
     def _apply(self, snippets: NDArray[np.float32], factors: NDArray[np.float32]) -> NDArray[np.float32]:
         return self.from_patterns(self.in_patterns(snippets, factors))
 
 
-def estimate_noise(snippets: NDArray[np.float32], floor_variance: float = 0.0) -> NoiseModel:
+def estimate_noise(
+    snippets: NDArray[np.float32], floor_variance: float = 0.0
+) -> tuple[NoiseModel, NDArray[np.float32]]:
     """Measure the background from snippets without spikes of the unit.
 
     The patterns over time are the eigenvectors of the covariance over samples in the maximum-likelihood estimate of
@@ -97,25 +116,31 @@ def estimate_noise(snippets: NDArray[np.float32], floor_variance: float = 0.0) -
         Baselines removed as they are for the spikes.
     floor_variance : float
         Variance that every sample has at least, such as that of rounding.
+
+    Returns
+    -------
+    noise : NoiseModel
+    white : numpy.ndarray of float32, shape (num_samples, num_snippets, num_rows)
+        The snippets, whitened, in the noise's patterns over time, which come first.
     """
     num_snippets, num_samples, num_rows = snippets.shape
-    space, time = product_covariance(snippets, floor_variance)
+    # With samples first, every step is one product of large matrices.
+    by_sample = np.ascontiguousarray(np.swapaxes(snippets, 0, 1))
+    space, time = _product_covariance(by_sample, floor_variance)
     space_root, space_whitener = roots_of(space)
     strengths, patterns = np.linalg.eigh(time)
-    by_sample = np.ascontiguousarray(np.swapaxes(snippets, 0, 1)).reshape(num_samples, -1)
-    shares = (patterns.T.astype(np.float32) @ by_sample).reshape(num_samples, num_snippets, num_rows)
+    shares = (patterns.T.astype(np.float32) @ by_sample.reshape(num_samples, -1)).reshape(by_sample.shape)
     covariances = np.matmul(np.swapaxes(shares, 1, 2), shares).astype(np.float64) / num_snippets
     # In proportion to what a product of space and time would have them be.
     sizes = np.trace(covariances, axis1=1, axis2=2)[:, None, None] / np.trace(space)
     against_product = sizes[:, 0, 0] / strengths
     is_heard = against_product >= NOT_HEARD * np.median(against_product)
     weight = num_rows / (num_rows + num_snippets)
-    covariances = (1 - weight) * covariances + weight * sizes * space
-    covariances = np.stack([_shrunk(covariance, floor_variance) for covariance in covariances])
+    covariances = _shrunk((1 - weight) * covariances + weight * sizes * space, floor_variance)
     roots, whiteners = roots_of(covariances)
     roots[~is_heard], whiteners[~is_heard] = 0, 0
     variance = np.einsum("kii->i", covariances) / num_samples
-    return NoiseModel(
+    noise = NoiseModel(
         standard_deviation=np.sqrt(variance).astype(np.float32),
         patterns=patterns.astype(np.float32),
         pattern_deviation=np.sqrt(strengths).astype(np.float32),
@@ -125,12 +150,13 @@ def estimate_noise(snippets: NDArray[np.float32], floor_variance: float = 0.0) -
         whiteners=whiteners,
         roots=roots,
     )
+    return noise, np.matmul(shares, whiteners)
 
 
-def product_covariance(
+def product_whiteners(
     snippets: NDArray[np.float32], floor_variance: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Covariances over rows and over samples whose product fits the snippets best, in alternating sweeps.
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Symmetric matrices over rows and over samples that whiten together, if the background is a product.
 
     Parameters
     ----------
@@ -140,29 +166,61 @@ def product_covariance(
 
     Returns
     -------
+    space : numpy.ndarray of float32, shape (num_rows, num_rows)
+    time : numpy.ndarray of float32, shape (num_samples, num_samples)
+    """
+    space, time = _product_covariance(np.ascontiguousarray(np.swapaxes(snippets, 0, 1)), floor_variance)
+    return roots_of(space)[1], roots_of(time)[1]
+
+
+def _product_covariance(
+    by_sample: NDArray[np.float32], floor_variance: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Covariances over rows and over samples whose product fits the snippets best, in alternating sweeps.
+
+    Parameters
+    ----------
+    by_sample : numpy.ndarray of float32, shape (num_samples, num_snippets, num_rows)
+    floor_variance : float
+        Variance that every sample has at least.
+
+    Returns
+    -------
     space : numpy.ndarray, shape (num_rows, num_rows)
     time : numpy.ndarray, shape (num_samples, num_samples)
     """
-    num_snippets, num_samples, num_rows = snippets.shape
-    # With samples first, every step is one product of large matrices.
-    by_sample = np.ascontiguousarray(np.swapaxes(snippets, 0, 1)).reshape(num_samples, -1)
-    time = np.eye(num_samples)
-    for sweep in range(NUM_SWEEPS):
-        white_in_time = roots_of(time)[1] @ by_sample if sweep else by_sample
-        each = white_in_time.reshape(-1, num_rows)
-        space = _shrunk((each.T @ each).astype(np.float64) / (num_snippets * num_samples), floor_variance)
-        white_in_space = (by_sample.reshape(-1, num_rows) @ roots_of(space)[1]).reshape(num_samples, -1)
-        time = _shrunk((white_in_space @ white_in_space.T).astype(np.float64) / (num_snippets * num_rows), 0.0)
-    return space, time
+    # The first sweep only makes a start, and a part of the snippets will do.
+    _, time = _sweep(by_sample[:, ::4], None, floor_variance)
+    return _sweep(by_sample, _whitener(time), floor_variance)
 
 
-def _shrunk(covariance: NDArray[np.float64], floor_variance: float) -> NDArray[np.float64]:
-    """Draw a covariance towards its diagonal; rows that never vary get a floor."""
-    diagonal = np.diag(covariance)
-    floor = max(1e-6 * float(diagonal.max()), floor_variance) or 1.0
-    shrunk = (1 - SHRINKAGE) * covariance
-    np.fill_diagonal(shrunk, np.maximum(diagonal, floor))
+def _sweep(
+    by_sample: NDArray[np.float32], whitener: NDArray[np.float32] | None, floor_variance: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Covariance over rows, given what whitens samples, and the covariance over samples that this leaves."""
+    num_samples, num_snippets, num_rows = by_sample.shape
+    flat = np.ascontiguousarray(by_sample).reshape(num_samples, -1)
+    white_in_time = (flat if whitener is None else whitener @ flat).reshape(-1, num_rows)
+    covariance = (white_in_time.T @ white_in_time).astype(np.float64)
+    space = _shrunk(covariance / (num_snippets * num_samples), floor_variance)
+    white_in_space = (flat.reshape(-1, num_rows) @ _whitener(space).T).reshape(num_samples, -1)
+    covariance = (white_in_space @ white_in_space.T).astype(np.float64)
+    return space, _shrunk(covariance / (num_snippets * num_rows), 0.0)
+
+
+def _shrunk(covariances: NDArray[np.float64], floor_variance: float) -> NDArray[np.float64]:
+    """Draw covariances towards their diagonals; rows that never vary get a floor; shape (..., n, n)."""
+    diagonal = np.diagonal(covariances, axis1=-2, axis2=-1)
+    floor = np.maximum(1e-6 * diagonal.max(axis=-1, keepdims=True), floor_variance)
+    shrunk = (1 - SHRINKAGE) * covariances
+    index = np.arange(diagonal.shape[-1])
+    shrunk[..., index, index] = np.maximum(diagonal, np.where(floor > 0, floor, 1.0))
     return shrunk
+
+
+def _whitener(covariance: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Triangular matrix that whitens what it multiplies: sums of squares are those of a symmetric one, for less."""
+    return np.asarray(np.linalg.inv(np.linalg.cholesky(covariance)), dtype=np.float32)
 
 
 def roots_of(covariance: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hybridfactory.events.alignment import time_derivative
 from hybridfactory.events.kernel import LARGEST_VALUE, largest_magnitudes, mean_squares
 from hybridfactory.events.leading import leading_patterns
+from hybridfactory.events.locate import spread_sample
 from hybridfactory.events.noise import NoiseModel
 from hybridfactory.events.shrinkage import EDGE_MARGIN, noise_edge
 
@@ -26,6 +27,7 @@ OUTLIER_DEVIATIONS = 3.0
 MIN_COLLISION_DEVIATIONS = 8.0
 ORDINARY_SHARE = 0.7
 NUM_OWN_COMPONENTS = 6
+MAX_ORDINARY = 300
 SNIPPETS_AT_ONCE = 64
 
 
@@ -43,6 +45,20 @@ class Deviations:
 
     largest: NDArray[np.float32]
     whitened: NDArray[np.float32]
+
+    def move(
+        self,
+        old: NDArray[np.float32],
+        new: NDArray[np.float32],
+        snippets: NDArray[np.float32],
+        noise: NoiseModel,
+    ) -> None:
+        """Go on to deviations from a new mean. Whitening is linear, and none of the snippets needs it again."""
+        change = noise.whiten_into_patterns(old - new)
+        for first in range(0, len(snippets), SNIPPETS_AT_ONCE):
+            some = slice(first, first + SNIPPETS_AT_ONCE)
+            self.largest[some] = _deflection(snippets[some] - new)
+            self.whitened[some] += change
 
 
 def deviations_from(mean: NDArray[np.float32], snippets: NDArray[np.float32], noise: NoiseModel) -> Deviations:
@@ -110,7 +126,8 @@ def make_screen(
     shape_changes = np.stack([template, time_derivative(template)])
     own = _orthonormal(noise.whiten_into_patterns(shape_changes).reshape(2, -1))
     rest = _rest(whitened, own)
-    ordinary = whitened[rest <= np.quantile(rest, ORDINARY_SHARE)].reshape(-1, template.size)
+    which = np.flatnonzero(rest <= np.quantile(rest, ORDINARY_SHARE))
+    ordinary = whitened[which[spread_sample(which.size, MAX_ORDINARY)]].reshape(-1, template.size)
     rank = min(NUM_OWN_COMPONENTS, min(ordinary.shape) - 2)
     if rank > 0 and ordinary.any():
         singular, vectors = leading_patterns(ordinary, rank, random)

@@ -7,8 +7,15 @@ from numpy.typing import NDArray
 
 from hybridfactory.events.alignment import PAD, OffsetEstimator, align, centered
 from hybridfactory.events.mean import denoise_mean
-from hybridfactory.events.noise import NoiseModel, estimate_noise
-from hybridfactory.events.screening import SNIPPETS_AT_ONCE, Screen, deviations_from, make_screen, robust_spread
+from hybridfactory.events.noise import NoiseModel
+from hybridfactory.events.screening import (
+    SNIPPETS_AT_ONCE,
+    Deviations,
+    Screen,
+    deviations_from,
+    make_screen,
+    robust_spread,
+)
 from hybridfactory.events.snippets import remove_baseline
 
 __all__ = [
@@ -23,7 +30,6 @@ __all__ = [
 
 MIN_TRAINING_SPIKES = 30
 NUM_TIMING_ROWS = 8
-NUM_ALIGNMENT_ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -93,22 +99,40 @@ class TrainingWindows:
         """Snippets without baselines on a few rows of the footprint."""
         return remove_baseline(without_infinities(self.snippets, self.is_finite), self.columns[columns])
 
-    def align_into(self, aligned: NDArray[np.float32], offsets: NDArray[np.float64]) -> None:
-        """Shift all of them, baselines removed, on the footprint."""
+    def aligned(self, offsets: NDArray[np.float64]) -> NDArray[np.float32]:
+        """All of them shifted, baselines and padding removed, on the footprint."""
+        num_samples = self.snippets.shape[1] - 2 * PAD
+        aligned = np.empty((len(offsets), num_samples, self.columns.size), dtype=np.float32)
         for first in range(0, len(offsets), SNIPPETS_AT_ONCE):
             some = slice(first, first + SNIPPETS_AT_ONCE)
             finite = without_infinities(self.snippets[some], self.is_finite[some])
-            aligned[some] = align(remove_baseline(finite, self.columns), offsets[some])
+            aligned[some] = align(remove_baseline(finite, self.columns), offsets[some])[:, PAD:-PAD]
+        return aligned
 
 
 @dataclass(frozen=True, eq=False)
 class AlignedTraining:
-    """What is known of training snippets that are shifted to their troughs: by how much, and which are clean."""
+    """Training snippets shifted to their troughs: by how much, which are clean, and how they differ from a mean.
 
+    Parameters
+    ----------
+    snippets : numpy.ndarray of float32, shape (num_snippets, num_samples, num_rows)
+    offsets : numpy.ndarray, shape (num_snippets,)
+    is_clean : numpy.ndarray of bool, shape (num_snippets,)
+    alignment : Alignment
+    screen : Screen
+    template : numpy.ndarray of float32, shape (num_samples, num_rows)
+    deviations : Deviations
+        From `template`.
+    """
+
+    snippets: NDArray[np.float32]
     offsets: NDArray[np.float64]
     is_clean: NDArray[np.bool_]
     alignment: Alignment
     screen: Screen
+    template: NDArray[np.float32]
+    deviations: Deviations
 
 
 def align_training(
@@ -118,9 +142,8 @@ def align_training(
     num_averaged: int,
     noise: NoiseModel,
     samples_before: int,
-    floor: float,
     random: np.random.Generator,
-) -> "tuple[AlignedTraining, NDArray[np.float32]] | TooFewSpikes":
+) -> "AlignedTraining | TooFewSpikes":
     """Find each snippet's trough, and the clean ones, in turn: better means tell both better.
 
     Parameters
@@ -129,63 +152,104 @@ def align_training(
     quiet : numpy.ndarray of float32, shape (num_windows, num_samples + 2 * PAD, num_rows)
         Background on the footprint, baselines removed.
     halves : numpy.ndarray of float32, shape (2, num_samples + 2 * PAD, num_rows)
-        First means, of `num_averaged` spikes together.
+        First means, of `num_averaged` spikes together: of the first and every other finite one, and of the rest.
     noise : NoiseModel
         Of the background, without the padding.
-    floor : float
-        Variance of rounding.
-
-    Returns
-    -------
-    AlignedTraining and the shifted snippets, shape (num_snippets, num_samples, num_rows), or TooFewSpikes
     """
-    # The strongest rows know the time nearly as well as all do, at a fraction of the cost.
+    # The strongest rows know the time, and which spikes collide, nearly as well as all do, at a fraction of the cost.
     strength = np.abs(halves.mean(axis=0)).max(axis=0)
     columns = np.argsort(-strength, kind="stable")[:NUM_TIMING_ROWS]
-    timing_noise = estimate_noise(np.take(quiet[:, PAD:-PAD], columns, axis=2), floor)
-    padded_noise = estimate_noise(np.take(quiet, columns, axis=2), floor)
-    timed, here = windows.on(columns), np.arange(columns.size)
-    aligned = np.empty((len(timed), *quiet.shape[1:]), dtype=np.float32)
-    clean = is_finite = windows.is_finite
-    for _ in range(NUM_ALIGNMENT_ROUNDS):
-        template = centered(halves.mean(axis=0), PAD + samples_before)
-        smooth = denoise_mean(template[:, columns], padded_noise, num_averaged)
-        estimator = OffsetEstimator(timing_noise, smooth, columns)
-        raw_offsets = estimator.estimate(timed, here)
+    timer = _Timer(columns, noise.on(columns), np.take(quiet, columns, axis=2), PAD + samples_before)
+    timed, used = windows.on(columns), np.flatnonzero(windows.is_finite)
+    alignment, offsets, template = timer.time(timed, halves[:, :, columns], num_averaged, used)
+    shifted = align(timed, offsets)
+    _, is_clean, _ = _screen(template[PAD:-PAD], shifted[:, PAD:-PAD], timer.noise, windows.is_finite, random)
+    used = np.flatnonzero(is_clean)
+    if used.size < MIN_TRAINING_SPIKES:
+        return TooFewSpikes(used.size)
+    halves = np.stack([shifted[used[parity::2]].mean(axis=0) for parity in (0, 1)])
+    alignment, offsets, _ = timer.time(timed, halves, used.size, used)
+    aligned = windows.aligned(offsets)
+    total = is_clean.astype(np.float32) @ aligned.reshape(len(aligned), -1)
+    template = (total / np.float32(used.size)).reshape(aligned.shape[1:])
+    screen, is_clean, deviations = _screen(template, aligned, noise, windows.is_finite, random)
+    if is_clean.sum() < MIN_TRAINING_SPIKES:
+        return TooFewSpikes(int(is_clean.sum()))
+    return AlignedTraining(aligned, offsets, is_clean, alignment, screen, template, deviations)
+
+
+@dataclass(frozen=True, eq=False)
+class _Timer:
+    """Estimates the offsets of spikes, and how they are to be damped.
+
+    Parameters
+    ----------
+    columns : numpy.ndarray of int64, shape (num_timing_rows,)
+        Of the footprint.
+    noise : NoiseModel
+        Of the background on these rows.
+    quiet : numpy.ndarray of float32, shape (num_windows, num_samples + 2 * PAD, num_timing_rows)
+        The background there.
+    center : int
+        Sample of the trough.
+    """
+
+    columns: NDArray[np.int64]
+    noise: NoiseModel
+    quiet: NDArray[np.float32]
+    center: int
+
+    def time(
+        self,
+        timed: NDArray[np.float32],
+        halves: NDArray[np.float32],
+        num_averaged: int,
+        used: NDArray[np.int64],
+    ) -> tuple[Alignment, NDArray[np.float64], NDArray[np.float32]]:
+        """Find the offset of every snippet.
+
+        Parameters
+        ----------
+        timed : numpy.ndarray of float32, shape (num_snippets, num_samples + 2 * PAD, num_timing_rows)
+            Baselines removed.
+        halves : numpy.ndarray of float32, shape (2, num_samples + 2 * PAD, num_timing_rows)
+            Means over every other one of those `used`, `num_averaged` together.
+        used : numpy.ndarray of int64
+
+        Returns
+        -------
+        alignment : Alignment
+        offsets : numpy.ndarray, shape (num_snippets,)
+        template : numpy.ndarray of float32, shape (num_samples + 2 * PAD, num_timing_rows)
+        """
+        here = np.arange(timed.shape[2])
+        template = centered(halves.mean(axis=0), self.center)
+        estimator = OffsetEstimator(self.noise, _smooth(template, self.noise, num_averaged), self.columns)
+        offsets = estimator.estimate(timed, here)
         # A template tested on the spikes it was averaged from knows their noise, and looks too sure of the time.
-        smooth = denoise_mean(halves[0][:, columns], padded_noise, num_averaged // 2)
-        judge = OffsetEstimator(timing_noise, smooth, columns)
-        alignment = Alignment(
-            estimator,
-            center=float(np.median(raw_offsets[clean])),
-            gain=_offset_gain(
-                judge.estimate(timed[np.flatnonzero(clean)[1::2]], here), judge.estimate(halves[1] + quiet)
-            ),
-        )
-        offsets = alignment.damped(raw_offsets)
-        windows.align_into(aligned, offsets)
-        screen, passed = _screen(aligned[:, PAD:-PAD], is_finite, template[PAD:-PAD], noise, random)
-        clean = passed & is_finite
-        if clean.sum() < MIN_TRAINING_SPIKES:
-            return TooFewSpikes(int(clean.sum()))
-        used = np.flatnonzero(clean)
-        halves = np.stack([aligned[used[parity::2]].mean(axis=0) for parity in (0, 1)])
-        num_averaged = used.size
-    return AlignedTraining(offsets, clean, alignment, screen), aligned[:, PAD:-PAD]
+        judge = OffsetEstimator(self.noise, _smooth(halves[0], self.noise, num_averaged // 2), self.columns)
+        gain = _offset_gain(judge.estimate(timed[used[1::2]], here), judge.estimate(halves[1] + self.quiet, here))
+        alignment = Alignment(estimator, float(np.median(offsets[used])), gain)
+        return alignment, alignment.damped(offsets), template
 
 
 def _screen(
-    aligned: NDArray[np.float32],
-    is_finite: NDArray[np.bool_],
     template: NDArray[np.float32],
+    aligned: NDArray[np.float32],
     noise: NoiseModel,
+    is_finite: NDArray[np.bool_],
     random: np.random.Generator,
-) -> tuple[Screen, NDArray[np.bool_]]:
-    """Make the screen, and say which snippets pass it."""
+) -> tuple[Screen, NDArray[np.bool_], Deviations]:
+    """Make the screen, and say which snippets are finite and pass it, and how they differ from the template."""
     deviations = deviations_from(template, aligned, noise)
     finite = deviations.whitened if is_finite.all() else deviations.whitened[is_finite]
     screen = make_screen(finite, noise, template, random)
-    return screen, screen.passes(deviations)
+    return screen, screen.passes(deviations) & is_finite, deviations
+
+
+def _smooth(waveform: NDArray[np.float32], noise: NoiseModel, num_averaged: int) -> NDArray[np.float32]:
+    """Free a padded mean from noise; beyond the window, where a spike is hardly anything, it goes on as it ends."""
+    return np.pad(denoise_mean(waveform[PAD:-PAD], noise, num_averaged), ((PAD, PAD), (0, 0)), mode="edge")
 
 
 def _offset_gain(offsets: NDArray[np.float64], errors: NDArray[np.float64]) -> float:
