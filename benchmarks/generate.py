@@ -13,10 +13,14 @@ How lifelike the events are is measured by realism.py.
 
 Before each timing the last target is removed, dirty pages are written out, and the source is read once, so that all
 find it in the page cache (as far as it fits). The clock runs until the target has been seen onto the disk by fsync.
-`cp` and SpikeInterface write through the page cache, hybridfactory around it. Memory is the sum of proportional set
-sizes over the process tree, from smaps_rollup every 50 ms: shared pages count once, the page cache only where it is
-mapped; "own" leaves mapped files out, which the kernel can drop at any time. "cpu" is the processor time of the tree:
-where others use the machine, it says more than the clock. An untimed run first compiles what is compiled once.
+`cp` and SpikeInterface write through the page cache, hybridfactory around it. "cpu" is the processor time of the
+process tree: where others use the machine, it says more than the clock. An untimed run first compiles what is
+compiled once.
+
+Memory is measured in one more run of each, which isn't timed: looking takes a seventh of a core. (The tool of 2018,
+which takes long, is timed and looked at together.) It is the sum of proportional set sizes over the process tree,
+from smaps_rollup every 50 ms: shared pages count once, the page cache only where it is mapped; "own" leaves mapped
+files out, which the kernel can drop at any time.
 
 Recordings are simulated: 10 s of coloured noise, repeated, and spikes added one by one, at least 30 per unit. Every
 unit is a donor, and its events follow its own spikes.
@@ -30,7 +34,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, astuple, dataclass
@@ -42,6 +45,7 @@ from typing import Any
 import numpy as np
 
 from hybridfactory.probes import eMouse, neuropixels3a
+from memory_watch import MemoryWatch
 
 FREQUENCY = 30_000
 TILE_SAMPLES = 10 * FREQUENCY
@@ -93,7 +97,7 @@ copy = True
 
 @dataclass(frozen=True)
 class Run:
-    """One timed run of one contestant."""
+    """One run of one contestant; NaN for what wasn't measured in it."""
 
     case: str
     contestant: str
@@ -226,43 +230,9 @@ def install_original(folder: Path) -> Path | None:
     return command
 
 
-class MemoryWatch(threading.Thread):
-    """Largest memory of a process and its descendants together, in bytes: with and without mapped files."""
-
-    def __init__(self, process: int) -> None:
-        super().__init__(daemon=True)
-        self.process, self.finished = process, threading.Event()
-        self.peak, self.own = 0, 0
-
-    def run(self) -> None:
-        """Sample until `finished` is set."""
-        while not self.finished.wait(0.05):
-            sizes = [memory_of(process) for process in tree_of(self.process)]
-            self.peak = max(self.peak, sum(size[0] for size in sizes))
-            self.own = max(self.own, sum(size[1] for size in sizes))
-
-
-def tree_of(process: int) -> list[int]:
-    found = [process]
-    for parent in found:
-        try:
-            for task in Path(f"/proc/{parent}/task").iterdir():
-                found += map(int, (task / "children").read_text().split())
-        except OSError:
-            continue  # it has just ended
-    return found
-
-
-def memory_of(process: int) -> tuple[int, int]:
-    try:
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
-    except OSError:
-        return 0, 0
-    kilobytes = {key: int(value.split()[0]) for key, value in (line.split(":") for line in lines)}
-    return 1024 * kilobytes["Pss"], 1024 * (kilobytes["Pss_Anon"] + kilobytes["Pss_Shmem"])
-
-
-def measure(case: Case, folder: Path, contestant: str, command: list[str], target: Path) -> Run:
+def measure(
+    case: Case, folder: Path, contestant: str, command: list[str], target: Path, timed: bool, watched: bool
+) -> Run:
     """Run a contestant from the same starting point as all others."""
     source = folder / "recording.bin"
     shutil.rmtree(folder / "out", ignore_errors=True)
@@ -275,14 +245,14 @@ def measure(case: Case, folder: Path, contestant: str, command: list[str], targe
         began, used = time.perf_counter(), os.times()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=messages, cwd=folder)
         watch = MemoryWatch(process.pid)
-        watch.start()
+        if watched:
+            watch.start()
         process.wait()
         if target.exists():
             with target.open("rb") as stream:
                 os.fsync(stream.fileno())
         seconds = time.perf_counter() - began
-        watch.finished.set()
-        watch.join()
+        watch.stop()
         messages.seek(0)
         error = (last_line(messages.read()) or f"exit code {process.returncode}") if process.returncode else ""
     error = error or ("wrote too little" if target.stat().st_size < 0.9 * source.stat().st_size else "")
@@ -291,7 +261,9 @@ def measure(case: Case, folder: Path, contestant: str, command: list[str], targe
     truth = folder / "out" / "firings_true.npy"
     events = np.load(truth).shape[1] if truth.exists() else 0
     error = error or ("injected nothing" if not events and contestant != "cp" else "")
-    return Run(str(case), contestant, seconds, cpu_s, events, watch.peak / 1e6, watch.own / 1e6, error)
+    times = (seconds, cpu_s) if timed else (np.nan, np.nan)
+    memory = (watch.peak / 1e6, watch.own / 1e6) if watched else (np.nan, np.nan)
+    return Run(str(case), contestant, *times, events, *memory, error)
 
 
 def run_case(case: Case, folder: Path, repeats: int, original: Path | None) -> list[Run]:
@@ -303,13 +275,14 @@ def run_case(case: Case, folder: Path, repeats: int, original: Path | None) -> l
     with tempfile.TemporaryDirectory(dir=folder) as name:
         say(f"{case}: simulating {num_bytes / 1e9:.1f} GB")
         simulate(case, Path(name))
-        for repeat in range(repeats):
+        for repeat in range(repeats + 1):
             turns = list(contestants(case, Path(name), original if repeat == 0 else None))
+            timed = repeat < repeats
             # Whoever comes first changes, so that no one always follows the same neighbour.
             for contestant, command, target in turns[repeat % 3 :] + turns[: repeat % 3]:
-                run = measure(case, Path(name), contestant, command, target)
-                outcome = run.error or f"{run.seconds:.2f} s, peak {run.peak_mb:.0f} MB"
-                say(f"{case}: {repeat + 1}/{repeats} {contestant}: {outcome}")
+                run = measure(case, Path(name), contestant, command, target, timed, not timed or contestant == "2018")
+                outcome = run.error or (f"{run.seconds:.2f} s" if timed else f"peak {run.peak_mb:.0f} MB")
+                say(f"{case}: {f'{repeat + 1}/{repeats}' if timed else 'memory'} {contestant}: {outcome}")
                 if run.error and contestant != "2018":
                     raise SystemExit(f"{contestant} failed: {run.error}")
                 runs.append(run)
@@ -321,12 +294,13 @@ def summarize(runs: list[Run]) -> dict[str, dict[str, dict[str, float]]]:
     table: dict[str, dict[str, dict[str, float]]] = {}
     for case, contestant in dict.fromkeys((run.case, run.contestant) for run in runs if not run.error):
         mine = [run for run in runs if (run.case, run.contestant, run.error) == (case, contestant, "")]
-        low, median, high = np.quantile([run.seconds for run in mine], [0, 0.5, 1]).tolist()
+        seconds = [run.seconds for run in mine if not np.isnan(run.seconds)]
+        low, median, high = np.quantile(seconds, [0, 0.5, 1]).tolist()
         rows = table.setdefault(case, {})
-        row = rows[contestant] = {"runs": len(mine), "median_s": median, "min_s": low, "max_s": high}
+        row = rows[contestant] = {"runs": len(seconds), "median_s": median, "min_s": low, "max_s": high}
         row["times_cp"] = median / rows["cp"]["median_s"]  # in the first turn, cp comes first
-        row |= {"cpu_s": float(np.median([run.cpu_s for run in mine])), "events": mine[0].events}
-        row |= {key: max(getattr(run, key) for run in mine) for key in ("peak_mb", "own_mb")}
+        row |= {"cpu_s": float(np.nanmedian([run.cpu_s for run in mine])), "events": mine[0].events}
+        row |= {key: float(np.nanmax([getattr(run, key) for run in mine])) for key in ("peak_mb", "own_mb")}
     return table
 
 
@@ -341,6 +315,11 @@ def fit_growth(table: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[
             copying = lines["cp"]["s_per_min"] if lines else slope
             lines[contestant] = {"s_per_min": slope, "s_at_0": offset, "times_cp": slope / copying}
     return lines
+
+
+def known(run: Run) -> dict[str, Any]:
+    """What was measured in a run."""
+    return {key: value for key, value in asdict(run).items() if value == value}  # noqa: PLR0124
 
 
 def print_rows(title: str, rows: dict[str, dict[str, float]]) -> None:
@@ -391,7 +370,7 @@ def main() -> None:
         print_rows(title, rows)
     path = Path(__file__).parent / "results" / f"generate-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     path.parent.mkdir(exist_ok=True)
-    content = {"machine": machine, "table": table, "growth": lines, "runs": [asdict(run) for run in runs]}
+    content = {"machine": machine, "table": table, "growth": lines, "runs": [known(run) for run in runs]}
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     say(f"\nwritten to benchmarks/results/{path.name}")
 

@@ -259,10 +259,9 @@ def _see(
     """Find the rows on which a unit is seen, and measure their background; arguments as of `fit_unit`."""
     if is_finite.sum() < MIN_TRAINING_SPIKES:
         return TooFewSpikes(int(is_finite.sum()))
-    quiet = remove_baseline(background[finite_windows(background)])
-    if len(quiet) < MIN_TRAINING_SPIKES:
-        return TooFewSpikes(len(quiet), "windows without its spikes to measure the background in")
-    quiet = quiet[ordinary_windows(quiet)]
+    usable = np.flatnonzero(finite_windows(background))
+    if len(usable) < MIN_TRAINING_SPIKES:
+        return TooFewSpikes(len(usable), "windows without its spikes to measure the background in")
     halves, num_averaged = median_halves(snippets, np.flatnonzero(is_finite))
     # A recording cannot be quieter than its own rounding.
     floor = 1 / 12 if snippets.dtype.kind in "iu" else (1e-6 * float(np.abs(halves).max())) ** 2
@@ -270,13 +269,18 @@ def _see(
         return TooFewSpikes(0, "spikes with a signal on any of its channels")
     inner = halves[:, PAD:-PAD]
     # A part of the background tells well enough how to whiten on all these rows, most of which won't be needed.
-    deviations = deviations_from_noise(inner, quiet[::3, PAD:-PAD], floor)
-    weights = footprint_weights(inner.mean(axis=0), deviations)
+    some = _ordinary(remove_baseline(background[usable[::3]]))
+    weights = footprint_weights(inner.mean(axis=0), deviations_from_noise(inner, some[:, PAD:-PAD], floor))
     columns = np.flatnonzero(weights)
+    quiet = _ordinary(remove_baseline(background[usable], columns))
     # Taken and not indexed: an index would lay the rows out last to first.
-    quiet, halves = np.take(quiet, columns, axis=2), np.take(halves, columns, axis=2)
+    halves = np.take(halves, columns, axis=2)
     noise, white = estimate_noise(quiet[:, PAD:-PAD], floor)
     return _Seen(columns, weights[columns], quiet, halves, num_averaged, noise, white)
+
+
+def _ordinary(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    return windows[ordinary_windows(windows)]
 
 
 def _find_directions(
