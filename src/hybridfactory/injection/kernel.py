@@ -4,11 +4,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["add_events", "add_to_floats", "add_to_integers", "count_marked"]
+__all__ = ["add_to_floats", "add_to_integers", "count_marked", "sum_events"]
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def add_events(
+def sum_events(
     patch: NDArray[np.float32],
     start: int,
     first: int,
@@ -27,9 +27,196 @@ def add_events(
     window: NDArray[np.int64],
 ) -> None:
     """Fill `patch`, num_samples × num_rows with `start` as first sample, with the sum of the events [first, last)."""
+    patch[:] = 0
+    _add_events(
+        patch,
+        start,
+        first,
+        last,
+        samples,
+        units,
+        phases,
+        weights,
+        weight_starts,
+        num_waveforms,
+        num_columns,
+        bank,
+        bank_starts,
+        rows,
+        row_starts,
+        window,
+    )
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def add_to_integers(
+    traces: NDArray[np.integer],
+    patch: NDArray[np.float32],
+    lowest: float,
+    highest: float,
+    start: int,
+    first: int,
+    last: int,
+    samples: NDArray[np.int64],
+    units: NDArray[np.int32],
+    phases: NDArray[np.int8],
+    weights: NDArray[np.float32],
+    weight_starts: NDArray[np.int64],
+    num_waveforms: NDArray[np.int64],
+    num_columns: NDArray[np.int64],
+    bank: NDArray[np.float32],
+    bank_starts: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    row_starts: NDArray[np.int64],
+    window: NDArray[np.int64],
+) -> int:
+    """Add the events [first, last) to `traces`, num_samples × num_rows with `start` as first sample, in place.
+
+    Their sum in single precision is added in float64, rounded half to even, and clipped. For integers of 32 bits at
+    most; where nothing is added, they stay as they are.
+
+    Parameters
+    ----------
+    patch : numpy.ndarray of float32, shape (num_samples, num_rows)
+        Written over where events are; clipped samples are NaN in it.
+
+    Returns
+    -------
+    int
+        Number of clipped samples.
+    """
+    num_clipped = 0
+    while first < last:
+        after, begin, end, low, high = _next_group(
+            patch.shape[0], start, first, last, samples, units, num_columns, rows, row_starts, window
+        )
+        patch[begin:end, low:high] = 0
+        _add_events(
+            patch,
+            start,
+            first,
+            after,
+            samples,
+            units,
+            phases,
+            weights,
+            weight_starts,
+            num_waveforms,
+            num_columns,
+            bank,
+            bank_starts,
+            rows,
+            row_starts,
+            window,
+        )
+        for sample in range(begin, end):
+            num_clipped += _add_line(traces[sample, low:high], patch[sample, low:high], lowest, highest)
+        first = after
+    return num_clipped
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def add_to_floats(
+    traces: NDArray[np.floating],
+    patch: NDArray[np.float32],
+    start: int,
+    first: int,
+    last: int,
+    samples: NDArray[np.int64],
+    units: NDArray[np.int32],
+    phases: NDArray[np.int8],
+    weights: NDArray[np.float32],
+    weight_starts: NDArray[np.int64],
+    num_waveforms: NDArray[np.int64],
+    num_columns: NDArray[np.int64],
+    bank: NDArray[np.float32],
+    bank_starts: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    row_starts: NDArray[np.int64],
+    window: NDArray[np.int64],
+) -> None:
+    """Add events to floating-point samples in place; see `add_to_integers`.
+
+    Where their sum is zero, every bit stays, of NaNs too.
+    """
+    while first < last:
+        after, begin, end, low, high = _next_group(
+            patch.shape[0], start, first, last, samples, units, num_columns, rows, row_starts, window
+        )
+        patch[begin:end, low:high] = 0
+        _add_events(
+            patch,
+            start,
+            first,
+            after,
+            samples,
+            units,
+            phases,
+            weights,
+            weight_starts,
+            num_waveforms,
+            num_columns,
+            bank,
+            bank_starts,
+            rows,
+            row_starts,
+            window,
+        )
+        for sample in range(begin, end):
+            line, change = traces[sample, low:high], patch[sample, low:high]
+            for row in range(line.size):
+                if change[row] != 0:
+                    line[row] = np.float64(line[row]) + np.float64(change[row])
+        first = after
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _next_group(
+    num_samples: int,
+    start: int,
+    first: int,
+    last: int,
+    samples: NDArray[np.int64],
+    units: NDArray[np.int32],
+    num_columns: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    row_starts: NDArray[np.int64],
+    window: NDArray[np.int64],
+) -> tuple[int, int, int, int, int]:
+    """Events from `first` on whose windows overlap: where they end, and the samples and rows that they touch."""
+    begin = max(0, samples[first] - window[0] - start)
+    end, low, high, event = begin, rows.max(), 0, first
+    while event < last and (event == first or samples[event] - window[0] - start < end):
+        end = min(num_samples, samples[event] + window[1] + 1 - start)
+        unit = units[event]
+        for row in rows[row_starts[unit] : row_starts[unit] + num_columns[unit]]:
+            low, high = min(low, row), max(high, row + 1)
+        event += 1
+    return event, begin, end, low, high
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _add_events(
+    patch: NDArray[np.float32],
+    start: int,
+    first: int,
+    last: int,
+    samples: NDArray[np.int64],
+    units: NDArray[np.int32],
+    phases: NDArray[np.int8],
+    weights: NDArray[np.float32],
+    weight_starts: NDArray[np.int64],
+    num_waveforms: NDArray[np.int64],
+    num_columns: NDArray[np.int64],
+    bank: NDArray[np.float32],
+    bank_starts: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    row_starts: NDArray[np.int64],
+    window: NDArray[np.int64],
+) -> None:
+    """Add the events [first, last) to `patch`, num_samples × num_rows with `start` as first sample."""
     width = window[0] + 1 + window[1]
     event_values = np.empty(width * num_columns.max(), dtype=np.float32)
-    patch[:] = 0
     for event in range(first, last):
         unit = units[event]
         count, columns = num_waveforms[unit], num_columns[unit]
@@ -57,44 +244,22 @@ def add_events(
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def add_to_integers(traces: NDArray[np.integer], patch: NDArray[np.float32], lowest: float, highest: float) -> int:
-    """Add `patch` to `traces` in place: summed in float64, rounded half to even, clipped.
-
-    Clipped samples are marked by NaN in `patch`. For integers of 32 bits at most; where the patch is zero, they stay
-    as they are.
-
-    Returns
-    -------
-    int
-        Number of clipped samples.
-    """
+def _add_line(line: NDArray[np.integer], change: NDArray[np.float32], lowest: float, highest: float) -> int:
+    """Add to one sample of some rows; how many were clipped, and are marked by NaN in `change`."""
     num_clipped = 0
-    for sample in range(traces.shape[0]):
-        line, change = traces[sample], patch[sample]
-        num_before = num_clipped
+    for row in range(line.size):
+        total = np.rint(np.float64(line[row]) + np.float64(change[row]))
+        num_clipped += (total < lowest) | (total > highest)
+    if num_clipped == 0:
         for row in range(line.size):
-            total = np.rint(np.float64(line[row]) + np.float64(change[row]))
-            num_clipped += (total < lowest) | (total > highest)
-        if num_clipped == num_before:
-            for row in range(line.size):
-                line[row] = np.rint(np.float64(line[row]) + np.float64(change[row]))
-            continue
-        for row in range(line.size):
-            total = np.rint(np.float64(line[row]) + np.float64(change[row]))
-            if total < lowest or total > highest:
-                change[row] = np.nan
-            line[row] = min(max(total, lowest), highest)
+            line[row] = np.rint(np.float64(line[row]) + np.float64(change[row]))
+        return 0
+    for row in range(line.size):
+        total = np.rint(np.float64(line[row]) + np.float64(change[row]))
+        if total < lowest or total > highest:
+            change[row] = np.nan
+        line[row] = min(max(total, lowest), highest)
     return num_clipped
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def add_to_floats(traces: NDArray[np.floating], patch: NDArray[np.float32]) -> None:
-    """Add `patch` to `traces` in place, summed in float64. Where it is zero, every bit stays, of NaNs too."""
-    for sample in range(traces.shape[0]):
-        line, change = traces[sample], patch[sample]
-        for row in range(line.size):
-            if change[row] != 0:
-                line[row] = np.float64(line[row]) + np.float64(change[row])
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]

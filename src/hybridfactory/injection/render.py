@@ -1,12 +1,13 @@
 """Source samples in, hybrid samples out: the one function that both the file and the lazy recording come from."""
 
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hybridfactory.errors import OutputError
-from hybridfactory.injection.kernel import add_events, add_to_floats, add_to_integers, count_marked
+from hybridfactory.injection.kernel import add_to_floats, add_to_integers, count_marked, sum_events
 from hybridfactory.injection.script import InjectionScript
 from hybridfactory.injection.target_file import PAGE_BYTES, aligned_memory
 from hybridfactory.recording.flat import FlatRecording
@@ -93,31 +94,23 @@ def render_in_place(
         render_in_place(native, start, script, clipped, space)
         native.byteswap(inplace=True)
         return
-    if script.rows.max() >= traces.shape[1]:
+    if script.num_rows > traces.shape[1]:
         raise OutputError(
-            f"the injected events are for {script.rows.max() + 1} rows or more, but the recording has "
+            f"the injected events are for {script.num_rows} rows or more, but the recording has "
             f"{traces.shape[1]}: run 'hybridfactory generate' again"
         )
     patch = np.empty(traces.shape, dtype=np.float32) if space is None else space.patch[: len(traces)]
-    add_events(
-        patch,
-        start,
-        first,
-        last,
-        script.samples,
-        script.units,
-        script.phases,
-        script.weights,
-        script.weight_starts,
-        script.num_waveforms,
-        script.num_columns,
-        script.bank,
-        script.bank_starts,
-        script.rows,
-        script.row_starts,
-        script.window,
-    )
-    if _apply(traces, patch) and clipped is not None:
+    events = (start, first, last, *script.arrays)
+    if traces.dtype.char not in COMPILED_TYPES:
+        sum_events(patch, *events)
+        num_clipped = _add_wide(traces, patch)
+    elif traces.dtype.kind == "f":
+        num_clipped = 0
+        add_to_floats(traces, patch, *events)
+    else:
+        lowest, highest = _limits(traces.dtype)
+        num_clipped = add_to_integers(traces, patch, float(lowest), float(highest), *events)
+    if num_clipped and clipped is not None:
         count_marked(
             clipped,
             patch,
@@ -133,22 +126,16 @@ def render_in_place(
         )
 
 
-def _apply(hybrid: NDArray[np.generic], patch: NDArray[np.float32]) -> int:
-    """Add the patch in place; the number of clipped samples, which are marked by NaN in `patch`."""
-    is_integer = hybrid.dtype.kind in "iu"
-    if hybrid.dtype.char not in COMPILED_TYPES:
-        return _apply_wide(hybrid, patch, is_integer)
-    if not is_integer:
-        add_to_floats(hybrid, patch)
-        return 0
-    lowest, highest = map(float, _limits(hybrid.dtype))
-    return int(add_to_integers(hybrid, patch, lowest, highest))
+def _add_wide(hybrid: NDArray[np.generic], patch: NDArray[np.float32]) -> int:
+    """Add `patch` in place, for types that float64 cannot hold or the compiler does not know (long integers, halves).
 
-
-def _apply_wide(hybrid: NDArray[np.generic], patch: NDArray[np.float32], is_integer: bool) -> int:
-    """`apply_patch` for types that float64 cannot hold or the compiler does not know: 64-bit integers, halves."""
+    Returns
+    -------
+    int
+        Number of clipped samples, which are marked by NaN in `patch`.
+    """
     changed = np.nonzero(patch)
-    if not is_integer:
+    if hybrid.dtype.kind == "f":
         with np.errstate(over="ignore"):
             hybrid[changed] = (hybrid[changed].astype(np.longdouble) + patch[changed]).astype(hybrid.dtype)
         return 0
@@ -165,6 +152,7 @@ def _apply_wide(hybrid: NDArray[np.generic], patch: NDArray[np.float32], is_inte
     return int(outside.sum())
 
 
+@lru_cache
 def _limits(dtype: np.dtype[np.generic]) -> tuple[int, int]:
     """Range of an integer type."""
     limits = np.iinfo(cast("np.dtype[np.integer[Any]]", dtype))

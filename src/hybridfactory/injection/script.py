@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
@@ -74,6 +75,29 @@ class InjectionScript:
         """Samples of a window after its centre."""
         return int(self.window[1])
 
+    @cached_property
+    def num_rows(self) -> int:
+        """Rows that a recording must have for the events."""
+        return int(self.rows.max(initial=-1)) + 1
+
+    @cached_property
+    def arrays(self) -> tuple[NDArray[np.generic], ...]:
+        """What compiled loops over events take, in their order."""
+        return (
+            self.samples,
+            self.units,
+            self.phases,
+            self.weights,
+            self.weight_starts,
+            self.num_waveforms,
+            self.num_columns,
+            self.bank,
+            self.bank_starts,
+            self.rows,
+            self.row_starts,
+            self.window,
+        )
+
     def unit_of(self, injected_label: int | None) -> int:
         """Index of a unit by its label; -1 for a unit that is not here."""
         found = np.flatnonzero(self.labels == injected_label)
@@ -81,8 +105,8 @@ class InjectionScript:
 
     def events_in(self, start: int, stop: int) -> tuple[int, int]:
         """Range of events whose windows touch timeline samples [start, stop)."""
-        first = np.searchsorted(self.samples, start - self.samples_after, side="left")
-        last = np.searchsorted(self.samples, stop + self.samples_before, side="left")
+        first = self.samples.searchsorted(start - self.samples_after, side="left")
+        last = self.samples.searchsorted(stop + self.samples_before, side="left")
         return int(first), int(last)
 
     def part(self, first: int, last: int) -> "InjectionScript":

@@ -19,11 +19,14 @@ from hybridfactory.injection.script import InjectionScript
 from hybridfactory.injection.target_file import TargetFile, open_targets
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatReader, FlatRecording
-from hybridfactory.recording.side_by_side import NUM_WORKERS, side_by_side
+from hybridfactory.recording.side_by_side import side_by_side
 
 __all__ = ["Rendered", "render_into", "restore_into"]
 
 REGIONS_PER_TASK = 64
+
+NUM_WRITERS = 4
+"""More than there may be processors: a writer waits for the disk half its time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +131,7 @@ def _over_regions(
     checksums = np.zeros(len(regions.ranges), dtype=np.uint32)
     shares = [slice(first, first + REGIONS_PER_TASK) for first in range(0, len(regions), REGIONS_PER_TASK)]
     spaces: SimpleQueue[Workspace] = SimpleQueue()
-    for _ in range(NUM_WORKERS):
+    for _ in range(NUM_WRITERS):
         spaces.put(Workspace(int(np.diff(regions.samples).max(initial=0)), recording))
     with recording.reader() as reader, open_targets(paths) as targets, flushing(targets):
         _refuse_sources(targets, reader)
@@ -149,7 +152,7 @@ def _over_regions(
             return first, counts, found
 
         summed = 0
-        with side_by_side(work, shares) as results:
+        with side_by_side(work, shares, num_workers=NUM_WRITERS) as results:
             for share, (first, counts, found) in zip(shares, results, strict=True):
                 checksums[summed : summed + len(found)] = found
                 summed += len(found)
