@@ -11,7 +11,7 @@ NOISE = 10.0
 NUM_AVERAGED = 300
 
 
-def seen(course, heights, slow=0.0):
+def seen(course, heights, slow=0.0, own=(), noisy=()):
     """Deviations of a unit's rows, from halves of its spikes and a background with slow potentials."""
     random = np.random.default_rng(1)
     shape = (400, len(course), len(heights))
@@ -19,7 +19,11 @@ def seen(course, heights, slow=0.0):
     background = NOISE * random.standard_normal(shape) + slow * dome * random.standard_normal((400, 1, 1))
     error = NOISE / np.sqrt(NUM_AVERAGED / 2) * random.standard_normal((2, *shape[1:]))
     error += slow / np.sqrt(NUM_AVERAGED / 2) * dome * random.standard_normal((2, 1, 1))
+    for row, factor in dict(noisy).items():
+        error[:, :, row] *= factor
     halves = np.outer(course, heights) + error
+    for row, other in dict(own).items():
+        halves[:, :, row] += other
     return deviations_from_noise(halves.astype(np.float32), background.astype(np.float32), 0.0)
 
 
@@ -36,6 +40,17 @@ def test_rows_far_out_are_seen_along_the_course_of_the_strong_ones():
 
 def test_slow_potentials_make_no_footprint():
     assert (seen(COURSE, [1.0, 0.5, 0, 0, 0, 0], slow=60.0)[2:] < 3).all()
+
+
+def test_a_row_with_a_course_of_its_own_is_seen():
+    """Where a trough turns into a peak, the first half is the second one's opposite.
+
+    Near another unit a row's error is large, and a course that few rows have does not stand out of it.
+    """
+    slope = np.gradient(COURSE) / np.abs(np.gradient(COURSE)).max() * 12
+    deviations = seen(COURSE, [1.0, 0.5, 0.2, 0, 0, 0, 0, 0], own={4: slope}, noisy={7: 6.0})
+    assert deviations[4] > 10
+    assert (deviations[[3, 5, 6]] < 3).all()
 
 
 def test_rows_within_their_error_are_left_out():

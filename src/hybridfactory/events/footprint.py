@@ -9,6 +9,7 @@ __all__ = ["deviations_from_noise", "end_taper", "footprint_weights"]
 
 MIN_SHARE_OF_PEAK = 0.003
 MIN_DEVIATIONS = 3.0
+MIN_ENERGY_DEVIATIONS = 10.0
 EDGE_MARGIN = 1.05
 NUM_TAPER_SAMPLES = 2
 
@@ -19,8 +20,9 @@ def deviations_from_noise(
     """How far a mean stands out of its own error on every row, in standard deviations.
 
     Along the few courses in time that the unit shows on its strong rows, it is seen far out, where no single sample
-    stands out. The error is what two halves of the spikes differ by: near other units it is larger than in a
-    background without their spikes.
+    stands out. A row with a course of its own, as there are between rows where a spike is a trough and rows where it
+    is a peak, is seen by its energy. The error is what two halves of the spikes differ by: near other units it is
+    larger than in a background without their spikes.
 
     Parameters
     ----------
@@ -41,8 +43,11 @@ def deviations_from_noise(
     courses, singular, _ = np.linalg.svd(mean, full_matrices=False)
     is_course = singular > EDGE_MARGIN * np.linalg.norm(error, 2)
     scale = np.sqrt((in_time[1] ** 2).mean(axis=0))
-    shown = np.linalg.norm(courses[:, is_course].T @ in_time[0], axis=0)
-    return np.asarray(shown / np.where(scale > 0, scale, np.inf), dtype=np.float64)
+    scale = np.where(scale > 0, scale, np.inf)
+    shown = np.linalg.norm(courses[:, is_course].T @ in_time[0], axis=0) / scale
+    # Of two equal sums over so many squares, the ratio has this standard deviation.
+    excess = (((in_time[0] / scale) ** 2).mean(axis=0) - 1) / np.sqrt(4 / len(mean))
+    return np.asarray(np.where(excess > MIN_ENERGY_DEVIATIONS, np.maximum(shown, excess), shown), dtype=np.float64)
 
 
 def footprint_weights(mean: NDArray[np.float32], deviations: NDArray[np.float64]) -> NDArray[np.float32]:
