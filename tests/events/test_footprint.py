@@ -47,7 +47,7 @@ def test_a_row_with_a_course_of_its_own_is_seen():
 
     Near another unit a row's error is large, and a course that few rows have does not stand out of it.
     """
-    slope = np.gradient(COURSE) / np.abs(np.gradient(COURSE)).max() * 12
+    slope = np.gradient(COURSE) / np.abs(np.gradient(COURSE)).max() * 8
     deviations = seen(COURSE, [1.0, 0.5, 0.2, 0, 0, 0, 0, 0], own={4: slope}, noisy={7: 6.0})
     assert deviations[4] > 10
     assert (deviations[[3, 5, 6]] < 3).all()
