@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hybridfactory.events.alignment import NUM_PHASES, shift
 from hybridfactory.events.learn import ModelSettings, RefusedUnit, Sites, learn_event_models
-from hybridfactory.parameters.parameters import Parameters, default_samples_after
+from hybridfactory.parameters.parameters import Parameters, default_window
 from hybridfactory.recording.flat import FlatRecording
 from realism_worlds import ONSET, Unit, World
 
@@ -59,9 +59,10 @@ def ours(construction: str, rank: int | None = DEFAULTS["num_singular_values"]) 
     def make(task: Task) -> Events | str:
         rows = np.arange(len(task.world.positions))
         sites = Sites(rows, task.world.positions, np.zeros(rows.size, dtype=np.int64))
+        before, after = default_window(task.world.frequency)
         settings = ModelSettings(
-            samples_before=DEFAULTS["samples_before"],
-            samples_after=default_samples_after(task.world.frequency),
+            samples_before=before,
+            samples_after=after,
             max_rank=rank,
             construction=construction,
             seed=task.seed,

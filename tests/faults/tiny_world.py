@@ -50,6 +50,7 @@ class TinyWorld:
             "session_name": f"'{name}'",
             "random_seed": 7,
             "output_directory": "'out'",
+            "samples_before": 40,
             "samples_after": 40,
         } | changes
         lines = [f"{key} = {value}" for key, value in given.items()]

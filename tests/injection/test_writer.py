@@ -15,7 +15,6 @@ from hybridfactory.injection.render import render
 from hybridfactory.injection.script import save_script
 from hybridfactory.injection.staging import check_free_space, staging_folder
 from hybridfactory.injection.writer import render_into, restore_into
-from hybridfactory.recording import side_by_side
 
 BEFORE, AFTER = 12, 18
 
@@ -77,8 +76,7 @@ class TestRenderInto:
         monkeypatch.setattr(regions, "GRID_SAMPLES", grid)
         monkeypatch.setattr(regions, "PAGE_BYTES", page)
         monkeypatch.setattr(writer, "REGIONS_PER_TASK", per_task)
-        monkeypatch.setattr(writer, "NUM_WORKERS", workers)
-        monkeypatch.setattr(side_by_side, "NUM_WORKERS", workers)
+        monkeypatch.setattr(writer, "NUM_WRITERS", workers)
         targets = copies_of(three_files, tmp_path / "other")
         assert np.array_equal(render_into(targets, three_files, loud.script).clipped, counts)
         assert [path.read_bytes() for path in targets] == [path.read_bytes() for path in reference]

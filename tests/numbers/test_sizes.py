@@ -49,7 +49,7 @@ def test_hardly_any_rows(tiny: ModuleType, tmp_path: Path, num_rows: int, capsys
     if code == 0:
         result = world.run(tmp_path / "again")
         patch = planned(result, *world.source.shape)
-        np.testing.assert_array_equal(world.hybrid(result), np.rint(world.source + patch))
+        np.testing.assert_array_equal(world.hybrid(result), np.rint(world.source.astype(np.float64) + patch))
         return
     assert code == 2
     assert err.count("\n") == 1
@@ -70,7 +70,9 @@ def test_five_thousand_rows(tiny: ModuleType, tmp_path: Path) -> None:
     patch = planned(result, *source.shape)
     assert result.plan.num_events > 50
     touched = np.flatnonzero(patch.any(axis=0))
-    np.testing.assert_array_equal(hybrid[:, touched], np.rint(source[:, touched] + patch[:, touched]))
+    np.testing.assert_array_equal(
+        hybrid[:, touched], np.rint(source[:, touched].astype(np.float64) + patch[:, touched])
+    )
     hybrid[:, touched] = source[:, touched]
     assert hybrid.tobytes() == source.tobytes()
 
@@ -129,7 +131,7 @@ def test_more_than_four_gigabytes(vast: OddWorld, tmp_path: Path) -> None:
     assert far.size > 60
     source = read_far(vast.raw)
     patch = planned(result, *source.shape, start=start)
-    expected = np.rint(source + patch).astype("<i2")
+    expected = np.rint(source.astype(np.float64) + patch).astype("<i2")
     assert (expected != source).any(axis=1).sum() > 1000
     rendered = hybridfactory.load(tmp_path / "out").recording
     traces = rendered.get_traces(start_frame=start, end_frame=start + len(source))

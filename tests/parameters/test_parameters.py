@@ -31,9 +31,10 @@ class TestOtherFormats:
         parameters = Parameters(**given, raw_source_format="OpenEphys", raw_source_options={"stream_name": "A"})
         assert parameters.raw_source_format == "openephys"
         assert parameters.raw_source_options == {"stream_name": "A"}
-        assert (parameters.data_type, parameters.sample_rate, parameters.samples_after) == (None, None, None)
+        assert (parameters.data_type, parameters.sample_rate) == (None, None)
+        assert (parameters.samples_before, parameters.samples_after) == (None, None)
         told = replace(parameters, data_type="int16", sample_rate=20_000)
-        assert told.samples_after == 70
+        assert (told.samples_before, told.samples_after) == (40, 70)
 
     @pytest.mark.parametrize("name", [None, "flat"])
     def test_a_flat_file_tells_neither(self, name):
@@ -60,10 +61,14 @@ class TestOtherFormats:
 
 
 class TestDefaults:
-    @pytest.mark.parametrize(("rate", "samples"), [(30_000, 105), (20_000, 70), (10_000, 40), (25_000.5, 88)])
-    def test_an_event_lasts_as_long_as_a_spike_unless_it_is_told(self, rate, samples):
-        assert load(sample_rate=rate).samples_after == samples
-        assert load(sample_rate=rate, samples_after=12).samples_after == 12
+    @pytest.mark.parametrize(
+        ("rate", "before", "after"), [(30_000, 48, 105), (20_000, 40, 70), (10_000, 40, 40), (25_000.5, 41, 88)]
+    )
+    def test_an_event_lasts_as_long_as_a_spike_unless_it_is_told(self, rate, before, after):
+        parameters = load(sample_rate=rate)
+        assert (parameters.samples_before, parameters.samples_after) == (before, after)
+        told = load(sample_rate=rate, samples_before=40, samples_after=12)
+        assert (told.samples_before, told.samples_after) == (40, 12)
 
     def test_documented_defaults(self):
         parameters = load()
@@ -83,7 +88,7 @@ class TestDefaults:
         assert parameters.synthetic_rate == ()
         assert parameters.time_jitter == 100
         assert parameters.amplitude_scale_min == parameters.amplitude_scale_max == 1
-        assert parameters.samples_before == 40
+        assert parameters.samples_before == 48
         assert parameters.samples_after == 105
         assert parameters.copy is False
         assert parameters.label_base == 1

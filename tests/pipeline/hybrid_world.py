@@ -54,6 +54,7 @@ class WorldFolder:
             "start_time": 0,
             "random_seed": 7,
             "output_directory": output,
+            "samples_before": 40,
             "samples_after": 40,
         }
         return given | changes

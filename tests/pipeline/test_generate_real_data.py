@@ -65,8 +65,9 @@ def assert_consistent(result: GenerateResult, source: NDArray[np.int16], num_row
         trace = np.abs(mean[:, height.argmax()])
         shift = next(unit.window_shift for unit in result.plan.injected_units if unit.injected_label == label)
         # Two samples of a flat trough may change places by the rounding of the file.
-        off = int(trace.argmax()) - (40 - shift)
-        assert trace[40 - shift] >= trace.max() - 0.5, f"unit {label}: its trough lies {off:+d} samples off"
+        trough = result.parameters.samples_before - shift
+        off = int(trace.argmax()) - trough
+        assert trace[trough] >= trace.max() - 0.5, f"unit {label}: its trough lies {off:+d} samples off"
         # What the file shows where this unit is alone agrees with that mean.
         others = table.loc[table["new_unit"] != label, "timestep"].to_numpy()
         own = mine["timestep"].to_numpy()
@@ -226,7 +227,9 @@ def test_neuropixels_rows_and_bytes(neuropixels: tuple[Path, GenerateResult]) ->
     times = result.truth[1].astype(np.int64)
     changed = np.flatnonzero((source != hybrid).any(axis=1))
     later = changed[:, None] - times
-    assert ((later >= -40) & (later <= result.parameters.samples_after)).any(axis=1).all()
+    assert (
+        ((later >= -result.parameters.samples_before) & (later <= result.parameters.samples_after)).any(axis=1).all()
+    )
 
 
 def test_neuropixels_units_stay_on_their_shank(neuropixels: tuple[Path, GenerateResult]) -> None:

@@ -161,7 +161,7 @@ def align_training(
     columns = np.argsort(-strength, kind="stable")[:NUM_TIMING_ROWS]
     timer = _Timer(columns, noise.on(columns), np.take(quiet, columns, axis=2), PAD + samples_before)
     timed, used = windows.on(columns), np.flatnonzero(windows.is_finite)
-    alignment, offsets, template = timer.time(timed, halves[:, :, columns], num_averaged, used)
+    _, offsets, template = timer.time(timed, halves[:, :, columns], num_averaged, used)
     shifted = align(timed, offsets)
     _, is_clean, _ = _screen(template[PAD:-PAD], shifted[:, PAD:-PAD], timer.noise, windows.is_finite, random)
     used = np.flatnonzero(is_clean)

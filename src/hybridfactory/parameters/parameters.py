@@ -21,10 +21,12 @@ from hybridfactory.parameters.paths import PATH_PARAMETERS, in_folder
 from hybridfactory.parameters.rules import Rule
 from hybridfactory.probes import Probe
 
-__all__ = ["Parameters", "default_samples_after", "parameter_names"]
+__all__ = ["Parameters", "default_window", "parameter_names"]
 
-DEFAULT_SECONDS_AFTER = 3.5e-3
-SAMPLES_AFTER_OF_2018 = 40
+DEFAULT_SECONDS_BEFORE, DEFAULT_SECONDS_AFTER = 1.6e-3, 3.5e-3
+SAMPLES_OF_2018 = 40
+"""Before and after; no default is less."""
+
 TOLD_BY_FORMATS = {"data_type": rules.data_type(), "sample_rate": rules.number("a sampling rate in Hz (> 0)")}
 """What a flat file does not say of itself, and other formats do."""
 
@@ -177,9 +179,9 @@ class Parameters:
         choices=(True, False),
     )
     samples_before: int = _parameter(
-        rules.integer(_SAMPLES, minimum=1),
-        "Length of an event before its spike time.",
-        default=40,
+        rules.or_none(rules.integer(_SAMPLES, minimum=1)),
+        "Length of an event before its spike time. Default: 1.6 ms, and at least 40; in 2018 it was 40.",
+        default=None,
         unit="samples",
     )
     samples_after: int = _parameter(
@@ -244,8 +246,12 @@ class Parameters:
         if not _may_be_left_out(self.raw_source_format):
             for name, rule in TOLD_BY_FORMATS.items():
                 rule.apply(name, getattr(self, name))
-        if self.samples_after is None and self.sample_rate is not None:
-            object.__setattr__(self, "samples_after", default_samples_after(self.sample_rate))
+        if self.sample_rate is not None:
+            for name, samples in zip(
+                ("samples_before", "samples_after"), default_window(self.sample_rate), strict=True
+            ):
+                if getattr(self, name) is None:
+                    object.__setattr__(self, name, samples)
         if self.output_directory is None:
             object.__setattr__(self, "output_directory", _folder_of(self.data_directory) / "hybrid_output")
         # For units that are still to be chosen, one rate waits until their number is known.
@@ -296,9 +302,11 @@ class Parameters:
             raise ParameterError(f"{source}: {error}") from error
 
 
-def default_samples_after(sample_rate: float) -> int:
-    """Samples of an event after its trough where nothing else is asked for: as long as spikes last."""
-    return max(math.ceil(DEFAULT_SECONDS_AFTER * sample_rate), SAMPLES_AFTER_OF_2018)
+def default_window(sample_rate: float) -> tuple[int, int]:
+    """Samples of an event before and after its trough where nothing else is asked for: as long as spikes last."""
+    seconds = DEFAULT_SECONDS_BEFORE, DEFAULT_SECONDS_AFTER
+    before, after = (max(math.ceil(each * sample_rate), SAMPLES_OF_2018) for each in seconds)
+    return before, after
 
 
 def parameter_names() -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from hybridfactory.errors import NothingInjectedError, RecordingError, SortingEr
 from hybridfactory.events.learn import ModelSettings
 from hybridfactory.parameters import Parameters, load_parameters
 from hybridfactory.parameters.automatic_units import AutomaticUnits
-from hybridfactory.parameters.parameters import default_samples_after
+from hybridfactory.parameters.parameters import default_window
 from hybridfactory.pipeline.inputs import Ask, Inputs, Known, find_inputs
 from hybridfactory.pipeline.opening import open_inputs
 from hybridfactory.pipeline.planning import probe_sites
@@ -29,7 +29,6 @@ from hybridfactory.sorting import Sorting
 __all__ = ["UnitSurvey", "choose_units", "survey_inputs", "survey_source", "survey_units"]
 
 SURVEY_SEED = 0
-DEFAULT_SAMPLES_BEFORE = 40
 DEFAULT_RANK = 6
 NUM_MEASURED = 5
 
@@ -126,8 +125,8 @@ def survey_units(
 
 def survey_inputs(found: Inputs, *, realism: bool = False, progress: ProgressCallback = no_progress) -> UnitSurvey:
     """Measure and rank the units of a sorting that was found, as long as parameters keep their defaults."""
-    after = default_samples_after(found.source.recording.sampling_frequency)
-    settings = _settings(DEFAULT_SAMPLES_BEFORE, after, found.sorting.label_base)
+    before, after = default_window(found.source.recording.sampling_frequency)
+    settings = _settings(before, after, found.sorting.label_base)
     return survey_source(
         found.source, found.sorting, found.data_directory, settings, realism=realism, progress=progress
     )
