@@ -62,7 +62,7 @@ class TestOtherFormats:
 
 class TestDefaults:
     @pytest.mark.parametrize(
-        ("rate", "before", "after"), [(30_000, 48, 105), (20_000, 40, 70), (10_000, 40, 40), (25_000.5, 41, 88)]
+        ("rate", "before", "after"), [(30_000, 50, 105), (20_000, 40, 70), (10_000, 40, 40), (25_000.5, 42, 88)]
     )
     def test_an_event_lasts_as_long_as_a_spike_unless_it_is_told(self, rate, before, after):
         parameters = load(sample_rate=rate)
@@ -88,7 +88,7 @@ class TestDefaults:
         assert parameters.synthetic_rate == ()
         assert parameters.time_jitter == 100
         assert parameters.amplitude_scale_min == parameters.amplitude_scale_max == 1
-        assert parameters.samples_before == 48
+        assert parameters.samples_before == 50
         assert parameters.samples_after == 105
         assert parameters.copy is False
         assert parameters.label_base == 1

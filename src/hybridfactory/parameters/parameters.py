@@ -23,7 +23,7 @@ from hybridfactory.probes import Probe
 
 __all__ = ["Parameters", "default_window", "parameter_names"]
 
-DEFAULT_SECONDS_BEFORE, DEFAULT_SECONDS_AFTER = 1.6e-3, 3.5e-3
+DEFAULT_SECONDS_BEFORE, DEFAULT_SECONDS_AFTER = 1.65e-3, 3.5e-3
 SAMPLES_OF_2018 = 40
 """Before and after; no default is less."""
 
@@ -180,7 +180,7 @@ class Parameters:
     )
     samples_before: int = _parameter(
         rules.or_none(rules.integer(_SAMPLES, minimum=1)),
-        "Length of an event before its spike time. Default: 1.6 ms, and at least 40; in 2018 it was 40.",
+        "Length of an event before its spike time. Default: 1.65 ms, and at least 40; in 2018 it was 40.",
         default=None,
         unit="samples",
     )
