@@ -189,16 +189,18 @@ def fit_unit(
         return seen
     columns, noise = seen.columns, seen.noise
     windows = TrainingWindows(snippets, is_finite, columns)
-    aligned = align_training(windows, seen.quiet, seen.halves, seen.num_averaged, noise, samples_before, random)
-    if isinstance(aligned, TooFewSpikes):
-        return aligned
+    outcome = align_training(windows, seen.quiet, seen.halves, seen.num_averaged, noise, samples_before, random)
+    if isinstance(outcome, TooFewSpikes):
+        return outcome
+    aligned, shifted = outcome
     rise_deviation = end_difference(background[finite_windows(background)]).std(axis=0)[columns]
     average = Average(len(aligned.template), rise_deviation)
     rises = end_difference(without_infinities(snippets, is_finite))[:, columns]
-    average.add(aligned.snippets, rises, aligned.is_clean)
+    average.add(shifted, rises, aligned.is_clean)
     plain_mean = average.mean
     residuals = aligned.deviations
-    residuals.move(aligned.template, plain_mean, aligned.snippets, noise)
+    residuals.move(aligned.template, plain_mean, shifted, noise)
+    del outcome, shifted  # as large as what comes next
     found, directions = _find_directions(
         residuals.whitened, np.flatnonzero(aligned.is_clean), plain_mean, seen, max_rank, random
     )

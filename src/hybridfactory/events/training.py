@@ -112,11 +112,10 @@ class TrainingWindows:
 
 @dataclass(frozen=True, eq=False)
 class AlignedTraining:
-    """Training snippets shifted to their troughs: by how much, which are clean, and how they differ from a mean.
+    """What is known of training snippets that are shifted to their troughs.
 
     Parameters
     ----------
-    snippets : numpy.ndarray of float32, shape (num_snippets, num_samples, num_rows)
     offsets : numpy.ndarray, shape (num_snippets,)
     is_clean : numpy.ndarray of bool, shape (num_snippets,)
     alignment : Alignment
@@ -126,7 +125,6 @@ class AlignedTraining:
         From `template`.
     """
 
-    snippets: NDArray[np.float32]
     offsets: NDArray[np.float64]
     is_clean: NDArray[np.bool_]
     alignment: Alignment
@@ -143,7 +141,7 @@ def align_training(
     noise: NoiseModel,
     samples_before: int,
     random: np.random.Generator,
-) -> "AlignedTraining | TooFewSpikes":
+) -> "tuple[AlignedTraining, NDArray[np.float32]] | TooFewSpikes":
     """Find each snippet's trough, and the clean ones, in turn: better means tell both better.
 
     Parameters
@@ -155,6 +153,10 @@ def align_training(
         First means, of `num_averaged` spikes together: of the first and every other finite one, and of the rest.
     noise : NoiseModel
         Of the background, without the padding.
+
+    Returns
+    -------
+    AlignedTraining and the shifted snippets, shape (num_snippets, num_samples, num_rows), or TooFewSpikes
     """
     # The strongest rows know the time, and which spikes collide, nearly as well as all do, at a fraction of the cost.
     strength = np.abs(halves.mean(axis=0)).max(axis=0)
@@ -175,7 +177,7 @@ def align_training(
     screen, is_clean, deviations = _screen(template, aligned, noise, windows.is_finite, random)
     if is_clean.sum() < MIN_TRAINING_SPIKES:
         return TooFewSpikes(int(is_clean.sum()))
-    return AlignedTraining(aligned, offsets, is_clean, alignment, screen, template, deviations)
+    return AlignedTraining(offsets, is_clean, alignment, screen, template, deviations), aligned
 
 
 @dataclass(frozen=True, eq=False)

@@ -162,10 +162,21 @@ class _Part:
 
     label: int
     rows: NDArray[np.int64]
-    bank: NDArray[np.float32]
+    model: EventModel
+    columns: NDArray[np.int64]
     samples: NDArray[np.int64]
     phases: NDArray[np.int64]
     weights: NDArray[np.float32]
+
+    @property
+    def num_waveforms(self) -> int:
+        """The mean and the components."""
+        return 1 + len(self.model.components)
+
+    @property
+    def bank_size(self) -> int:
+        """Values of its waveforms at every phase."""
+        return (NUM_PHASES + 1) * self.num_waveforms * len(self.model.mean) * self.columns.size
 
 
 def write_script(plan: InjectionPlan, models: Mapping[int, EventModel]) -> InjectionScript:
@@ -173,7 +184,12 @@ def write_script(plan: InjectionPlan, models: Mapping[int, EventModel]) -> Injec
     parts = [_taken_out(removal, models[removal.donor_label]) for removal in plan.removals]
     parts += [_injected(unit, models[unit.donor_label]) for unit in plan.injected_units]
     parts.sort(key=lambda part: part.label)
-    num_waveforms = np.array([part.bank.shape[1] for part in parts], dtype=np.int64)
+    num_waveforms = np.array([part.num_waveforms for part in parts], dtype=np.int64)
+    bank_starts = _starts([part.bank_size for part in parts])
+    # With many units the largest array of all: it is filled unit by unit, and never there twice.
+    bank = np.empty(sum(part.bank_size for part in parts), dtype=np.float32)
+    for part, start in zip(parts, bank_starts.tolist(), strict=True):
+        bank[start : start + part.bank_size] = part.model.waveform_bank(part.columns).ravel()
     owners = np.repeat(np.arange(len(parts)), [part.samples.size for part in parts])
     samples = np.concatenate([part.samples for part in parts])
     order = np.lexsort((owners, samples))
@@ -187,8 +203,8 @@ def write_script(plan: InjectionPlan, models: Mapping[int, EventModel]) -> Injec
         labels=np.array([part.label for part in parts], dtype=np.int64),
         num_waveforms=num_waveforms,
         num_columns=np.array([part.rows.size for part in parts], dtype=np.int64),
-        bank=np.concatenate([part.bank.ravel() for part in parts]),
-        bank_starts=_starts([part.bank.size for part in parts]),
+        bank=bank,
+        bank_starts=bank_starts,
         rows=np.concatenate([part.rows for part in parts]),
         row_starts=_starts([part.rows.size for part in parts]),
         window=np.array([plan.samples_before, plan.samples_after], dtype=np.int64),
@@ -200,7 +216,8 @@ def _injected(unit: PlannedUnit, model: EventModel) -> _Part:
     return _Part(
         label=cast(int, unit.injected_label),
         rows=unit.rows,
-        bank=model.waveform_bank(unit.footprint),
+        model=model,
+        columns=unit.footprint,
         samples=unit.samples + unit.window_shift,
         phases=model.phases[unit.donor_events] + NUM_PHASES // 2,
         weights=np.concatenate([factors, factors * model.coefficients[unit.donor_events]], axis=1),
@@ -211,7 +228,8 @@ def _taken_out(removal: Removal, model: EventModel) -> _Part:
     return _Part(
         label=-1 - removal.donor_label,
         rows=removal.rows,
-        bank=model.waveform_bank(np.arange(removal.rows.size)),
+        model=model,
+        columns=np.arange(removal.rows.size),
         samples=removal.samples,
         phases=model.phases[removal.spikes] + NUM_PHASES // 2,
         weights=-np.insert(model.coefficients[removal.shares], 0, 1, axis=1),
