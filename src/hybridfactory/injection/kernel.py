@@ -1,51 +1,23 @@
 """The compiled inner loops of rendering. Order of summation is fixed, so that no cut changes a bit."""
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["add_to_floats", "add_to_integers", "count_marked", "sum_events"]
+__all__ = ["EventArrays", "add_to_floats", "add_to_integers", "count_marked", "sum_events"]
+
+
+EventArrays = tuple[NDArray[Any], ...]
+"""The arrays of an `InjectionScript` in its order, without `labels`. A plain tuple's types are told in no time."""
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def sum_events(
-    patch: NDArray[np.float32],
-    start: int,
-    first: int,
-    last: int,
-    samples: NDArray[np.int64],
-    units: NDArray[np.int32],
-    phases: NDArray[np.int8],
-    weights: NDArray[np.float32],
-    weight_starts: NDArray[np.int64],
-    num_waveforms: NDArray[np.int64],
-    num_columns: NDArray[np.int64],
-    bank: NDArray[np.float32],
-    bank_starts: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    row_starts: NDArray[np.int64],
-    window: NDArray[np.int64],
-) -> None:
+def sum_events(patch: NDArray[np.float32], start: int, first: int, last: int, script: EventArrays) -> None:
     """Fill `patch`, num_samples × num_rows with `start` as first sample, with the sum of the events [first, last)."""
     patch[:] = 0
-    _add_events(
-        patch,
-        start,
-        first,
-        last,
-        samples,
-        units,
-        phases,
-        weights,
-        weight_starts,
-        num_waveforms,
-        num_columns,
-        bank,
-        bank_starts,
-        rows,
-        row_starts,
-        window,
-    )
+    _add_events(patch, start, first, last, script)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -57,18 +29,7 @@ def add_to_integers(
     start: int,
     first: int,
     last: int,
-    samples: NDArray[np.int64],
-    units: NDArray[np.int32],
-    phases: NDArray[np.int8],
-    weights: NDArray[np.float32],
-    weight_starts: NDArray[np.int64],
-    num_waveforms: NDArray[np.int64],
-    num_columns: NDArray[np.int64],
-    bank: NDArray[np.float32],
-    bank_starts: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    row_starts: NDArray[np.int64],
-    window: NDArray[np.int64],
+    script: EventArrays,
 ) -> int:
     """Add the events [first, last) to `traces`, num_samples × num_rows with `start` as first sample, in place.
 
@@ -87,28 +48,9 @@ def add_to_integers(
     """
     num_clipped = 0
     while first < last:
-        after, begin, end, low, high = _next_group(
-            patch.shape[0], start, first, last, samples, units, num_columns, rows, row_starts, window
-        )
+        after, begin, end, low, high = _next_group(patch.shape[0], start, first, last, script)
         patch[begin:end, low:high] = 0
-        _add_events(
-            patch,
-            start,
-            first,
-            after,
-            samples,
-            units,
-            phases,
-            weights,
-            weight_starts,
-            num_waveforms,
-            num_columns,
-            bank,
-            bank_starts,
-            rows,
-            row_starts,
-            window,
-        )
+        _add_events(patch, start, first, after, script)
         for sample in range(begin, end):
             num_clipped += _add_line(traces[sample, low:high], patch[sample, low:high], lowest, highest)
         first = after
@@ -117,51 +59,16 @@ def add_to_integers(
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def add_to_floats(
-    traces: NDArray[np.floating],
-    patch: NDArray[np.float32],
-    start: int,
-    first: int,
-    last: int,
-    samples: NDArray[np.int64],
-    units: NDArray[np.int32],
-    phases: NDArray[np.int8],
-    weights: NDArray[np.float32],
-    weight_starts: NDArray[np.int64],
-    num_waveforms: NDArray[np.int64],
-    num_columns: NDArray[np.int64],
-    bank: NDArray[np.float32],
-    bank_starts: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    row_starts: NDArray[np.int64],
-    window: NDArray[np.int64],
+    traces: NDArray[np.floating], patch: NDArray[np.float32], start: int, first: int, last: int, script: EventArrays
 ) -> None:
     """Add events to floating-point samples in place; see `add_to_integers`.
 
     Where their sum is zero, every bit stays, of NaNs too.
     """
     while first < last:
-        after, begin, end, low, high = _next_group(
-            patch.shape[0], start, first, last, samples, units, num_columns, rows, row_starts, window
-        )
+        after, begin, end, low, high = _next_group(patch.shape[0], start, first, last, script)
         patch[begin:end, low:high] = 0
-        _add_events(
-            patch,
-            start,
-            first,
-            after,
-            samples,
-            units,
-            phases,
-            weights,
-            weight_starts,
-            num_waveforms,
-            num_columns,
-            bank,
-            bank_starts,
-            rows,
-            row_starts,
-            window,
-        )
+        _add_events(patch, start, first, after, script)
         for sample in range(begin, end):
             line, change = traces[sample, low:high], patch[sample, low:high]
             for row in range(line.size):
@@ -176,14 +83,10 @@ def _next_group(
     start: int,
     first: int,
     last: int,
-    samples: NDArray[np.int64],
-    units: NDArray[np.int32],
-    num_columns: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    row_starts: NDArray[np.int64],
-    window: NDArray[np.int64],
+    script: EventArrays,
 ) -> tuple[int, int, int, int, int]:
     """Events from `first` on whose windows overlap: where they end, and the samples and rows that they touch."""
+    samples, units, _, _, _, _, num_columns, _, _, rows, row_starts, window = script
     begin = max(0, samples[first] - window[0] - start)
     end, low, high, event = begin, rows.max(), 0, first
     while event < last and (event == first or samples[event] - window[0] - start < end):
@@ -196,25 +99,10 @@ def _next_group(
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _add_events(
-    patch: NDArray[np.float32],
-    start: int,
-    first: int,
-    last: int,
-    samples: NDArray[np.int64],
-    units: NDArray[np.int32],
-    phases: NDArray[np.int8],
-    weights: NDArray[np.float32],
-    weight_starts: NDArray[np.int64],
-    num_waveforms: NDArray[np.int64],
-    num_columns: NDArray[np.int64],
-    bank: NDArray[np.float32],
-    bank_starts: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    row_starts: NDArray[np.int64],
-    window: NDArray[np.int64],
-) -> None:
+def _add_events(patch: NDArray[np.float32], start: int, first: int, last: int, script: EventArrays) -> None:
     """Add the events [first, last) to `patch`, num_samples × num_rows with `start` as first sample."""
+    samples, units, phases, weights, weight_starts, num_waveforms = script[:6]
+    num_columns, bank, bank_starts, rows, row_starts, window = script[6:]
     width = window[0] + 1 + window[1]
     event_values = np.empty(width * num_columns.max(), dtype=np.float32)
     for event in range(first, last):
@@ -264,19 +152,10 @@ def _add_line(line: NDArray[np.integer], change: NDArray[np.float32], lowest: fl
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def count_marked(
-    counts: NDArray[np.int32],
-    patch: NDArray[np.float32],
-    start: int,
-    first: int,
-    last: int,
-    samples: NDArray[np.int64],
-    units: NDArray[np.int32],
-    num_columns: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    row_starts: NDArray[np.int64],
-    window: NDArray[np.int64],
+    counts: NDArray[np.int32], patch: NDArray[np.float32], start: int, first: int, last: int, script: EventArrays
 ) -> None:
     """Add to `counts` how many marked samples of `patch` each of the events [first, last) covers."""
+    samples, units, _, _, _, _, num_columns, _, _, rows, row_starts, window = script
     width = window[0] + 1 + window[1]
     for event in range(first, last):
         unit = units[event]

@@ -100,7 +100,7 @@ def render_in_place(
             f"{traces.shape[1]}: run 'hybridfactory generate' again"
         )
     patch = np.empty(traces.shape, dtype=np.float32) if space is None else space.patch[: len(traces)]
-    events = (start, first, last, *script.arrays)
+    events = (start, first, last, script.arrays)
     if traces.dtype.char not in COMPILED_TYPES:
         sum_events(patch, *events)
         num_clipped = _add_wide(traces, patch)
@@ -111,19 +111,7 @@ def render_in_place(
         lowest, highest = _limits(traces.dtype)
         num_clipped = add_to_integers(traces, patch, float(lowest), float(highest), *events)
     if num_clipped and clipped is not None:
-        count_marked(
-            clipped,
-            patch,
-            start,
-            first,
-            last,
-            script.samples,
-            script.units,
-            script.num_columns,
-            script.rows,
-            script.row_starts,
-            script.window,
-        )
+        count_marked(clipped, patch, *events)
 
 
 def _add_wide(hybrid: NDArray[np.generic], patch: NDArray[np.float32]) -> int:

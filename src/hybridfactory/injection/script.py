@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hybridfactory.errors import OutputError
 from hybridfactory.events.alignment import NUM_PHASES
 from hybridfactory.events.model import EventModel
+from hybridfactory.injection.kernel import EventArrays
 from hybridfactory.injection.script_check import fault_of_script
 from hybridfactory.plan.plan import InjectionPlan, PlannedUnit, Removal
 from hybridfactory.probes.npz_file import NpzDamageError, read_npz
@@ -81,7 +82,7 @@ class InjectionScript:
         return int(self.rows.max(initial=-1)) + 1
 
     @cached_property
-    def arrays(self) -> tuple[NDArray[np.generic], ...]:
+    def arrays(self) -> EventArrays:
         """What compiled loops over events take, in their order."""
         return (
             self.samples,
