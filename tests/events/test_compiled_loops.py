@@ -91,6 +91,17 @@ def test_what_is_in_patterns_over_time_has_the_same_lengths_and_products():
     assert noise.from_patterns(deviations.whitened) == pytest.approx(plain, rel=1e-3, abs=1e-3)
 
 
+def test_deviations_move_along_with_the_mean():
+    random = np.random.default_rng(8)
+    noise = estimate_noise(np.cumsum(random.standard_normal((200, 30, 4)), axis=1).astype(np.float32))[0]
+    snippets = random.standard_normal((130, 30, 4)).astype(np.float32)
+    old, new = random.standard_normal((2, 30, 4)).astype(np.float32)
+    moved, expected = deviations_from(old, snippets, noise), deviations_from(new, snippets, noise)
+    moved.move(old, new, snippets, noise)
+    assert np.array_equal(moved.largest, expected.largest)
+    assert moved.whitened == pytest.approx(expected.whitened, rel=1e-3, abs=1e-3)
+
+
 @pytest.mark.parametrize("dtype", ["<i2", ">f4", "<f2", "<u8"])
 def test_baselines_of_some_columns(dtype):
     values = np.random.default_rng(7).integers(0, 99, (6, 60, 5)).astype(dtype)

@@ -45,6 +45,21 @@ def test_whitened_background_is_white(coloured):
     assert np.abs(covariance - np.diag(np.diag(covariance))).max() < 0.12
 
 
+def test_some_of_the_rows_have_their_part_of_the_covariance(coloured):
+    noise = estimate_noise(coloured[0][:400])[0]
+    columns = np.array([4, 0, 2])
+    whole = covariance_of(noise).reshape(20, 6, 20, 6)
+    part = whole[:, columns][:, :, :, columns].reshape(60, 60)
+    assert covariance_of(noise.on(columns)) == pytest.approx(part, abs=1e-4 * np.abs(part).max())
+    assert noise.on(columns).standard_deviation == pytest.approx(noise.standard_deviation[columns])
+
+
+def test_the_background_comes_back_white_by_pattern(coloured):
+    noise, white = estimate_noise(coloured[0][:400])
+    expected = np.swapaxes(noise.whiten_into_patterns(coloured[0][:400]), 0, 1)
+    assert white == pytest.approx(expected, abs=1e-3)
+
+
 def test_unwhiten_takes_whiten_back(coloured):
     noise = estimate_noise(coloured[0])[0]
     assert noise.unwhiten(noise.whiten(coloured[0][:50])) == pytest.approx(coloured[0][:50], abs=0.02)

@@ -167,14 +167,12 @@ class OffsetEstimator:
         return offsets
 
 
-def align(
-    snippets: NDArray[np.float32], offsets: NDArray[np.float64], out: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
+def align(snippets: NDArray[np.float32], offsets: NDArray[np.float64]) -> NDArray[np.float32]:
     """Shift every snippet so that its trough lies on its centre sample (to 1 / `NUM_PHASES`)."""
     phases = phase_of(offsets)
     lowest = int(phases.min(initial=0))
     taps = np.stack([_shift_taps(phase) for phase in range(lowest, int(phases.max(initial=0)) + 1)])
-    aligned = np.empty_like(snippets, order="C") if out is None else out
+    aligned = np.empty_like(snippets, order="C")
     shift_windows(aligned, np.ascontiguousarray(snippets), phases - lowest, taps)
     return aligned
 

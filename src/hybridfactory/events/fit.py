@@ -282,6 +282,7 @@ def _see(
 
 
 def _ordinary(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Windows without those in which somebody's large event is."""
     return windows[ordinary_windows(windows)]
 
 

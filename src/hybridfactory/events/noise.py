@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NoiseModel", "estimate_noise", "product_whiteners", "roots_of"]
+__all__ = ["NoiseModel", "estimate_noise", "product_whiteners"]
 
 SHRINKAGE = 1e-2
 NOT_HEARD = 1e-3
@@ -83,9 +83,9 @@ class NoiseModel:
         """The same background on some of the rows."""
         covariances = self.roots[:, columns].astype(np.float64) @ self.roots[:, :, columns]
         covariances[~self.is_heard] = np.eye(columns.size)
-        roots, whiteners = roots_of(covariances)
+        roots, whiteners = _roots_of(covariances)
         roots[~self.is_heard], whiteners[~self.is_heard] = 0, 0
-        space_root, space_whitener = roots_of(
+        space_root, space_whitener = _roots_of(
             self.space_root[columns].astype(np.float64) @ self.space_root[:, columns]
         )
         return replace(
@@ -127,7 +127,7 @@ def estimate_noise(
     # With samples first, every step is one product of large matrices.
     by_sample = np.ascontiguousarray(np.swapaxes(snippets, 0, 1))
     space, time = _product_covariance(by_sample, floor_variance)
-    space_root, space_whitener = roots_of(space)
+    space_root, space_whitener = _roots_of(space)
     strengths, patterns = np.linalg.eigh(time)
     shares = (patterns.T.astype(np.float32) @ by_sample.reshape(num_samples, -1)).reshape(by_sample.shape)
     covariances = np.matmul(np.swapaxes(shares, 1, 2), shares).astype(np.float64) / num_snippets
@@ -137,7 +137,7 @@ def estimate_noise(
     is_heard = against_product >= NOT_HEARD * np.median(against_product)
     weight = num_rows / (num_rows + num_snippets)
     covariances = _shrunk((1 - weight) * covariances + weight * sizes * space, floor_variance)
-    roots, whiteners = roots_of(covariances)
+    roots, whiteners = _roots_of(covariances)
     roots[~is_heard], whiteners[~is_heard] = 0, 0
     variance = np.einsum("kii->i", covariances) / num_samples
     noise = NoiseModel(
@@ -170,25 +170,13 @@ def product_whiteners(
     time : numpy.ndarray of float32, shape (num_samples, num_samples)
     """
     space, time = _product_covariance(np.ascontiguousarray(np.swapaxes(snippets, 0, 1)), floor_variance)
-    return roots_of(space)[1], roots_of(time)[1]
+    return _roots_of(space)[1], _roots_of(time)[1]
 
 
 def _product_covariance(
     by_sample: NDArray[np.float32], floor_variance: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Covariances over rows and over samples whose product fits the snippets best, in alternating sweeps.
-
-    Parameters
-    ----------
-    by_sample : numpy.ndarray of float32, shape (num_samples, num_snippets, num_rows)
-    floor_variance : float
-        Variance that every sample has at least.
-
-    Returns
-    -------
-    space : numpy.ndarray, shape (num_rows, num_rows)
-    time : numpy.ndarray, shape (num_samples, num_samples)
-    """
+    """Covariances over rows and over samples whose product fits the snippets, samples first, best; two sweeps."""
     # The first sweep only makes a start, and a part of the snippets will do.
     _, time = _sweep(by_sample[:, ::4], None, floor_variance)
     return _sweep(by_sample, _whitener(time), floor_variance)
@@ -223,7 +211,7 @@ def _whitener(covariance: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.asarray(np.linalg.inv(np.linalg.cholesky(covariance)), dtype=np.float32)
 
 
-def roots_of(covariance: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _roots_of(covariance: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Symmetric square root and inverse square root of covariances; shape (..., n, n)."""
     values, vectors = np.linalg.eigh(covariance)
     floored: NDArray[np.float64] = np.maximum(values, 1e-9 * values.max(axis=-1, keepdims=True))[..., None, :]

@@ -53,7 +53,10 @@ class Deviations:
         snippets: NDArray[np.float32],
         noise: NoiseModel,
     ) -> None:
-        """Go on to deviations from a new mean. Whitening is linear, and none of the snippets needs it again."""
+        """Go on from deviations from an old mean to those from a new one.
+
+        Whitening is linear, and none of the snippets, shape (num_snippets, num_samples, num_rows), needs it again.
+        """
         change = noise.whiten_into_patterns(old - new)
         for first in range(0, len(snippets), SNIPPETS_AT_ONCE):
             some = slice(first, first + SNIPPETS_AT_ONCE)
