@@ -312,3 +312,10 @@ class TestDerivative:
         assert correlation(model.mean, unit.mean[CENTER][:, model.rows]) > 0.98
         shrunk = short_bench.learn_one(unit.times)
         assert len(np.intersect1d(model.rows, shrunk.rows)) > 0.8 * shrunk.rows.size > 4
+
+
+def test_a_window_longer_than_the_recording_is_told_as_such(short_bench):
+    unit = short_bench.unit(short_bench.times(100))
+    short_bench.add(unit)
+    reason = short_bench.refusal(unit.times, settings=ModelSettings(200_000, 40, 6, "shrunk_svd", 7))
+    assert reason.startswith("only 0 spikes with a whole window (200000 + 1 + 40 samples) inside a file")

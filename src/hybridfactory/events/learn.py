@@ -132,7 +132,10 @@ def learn_event_models(
     for (label, _), location in zip(located, locations, strict=True):
         donor = _prepare(recording, label, trains[label], location, sites, settings)
         if donor.training.size < MIN_TRAINING_SPIKES:
-            results[label] = _too_few(label, donor.training.size, "spikes with a whole window inside a file")
+            window = f"{settings.samples_before} + 1 + {settings.samples_after} samples"
+            results[label] = _too_few(
+                label, donor.training.size, f"spikes with a whole window ({window}) inside a file"
+            )
         else:
             donors.append(donor)
     done = 0
