@@ -82,9 +82,9 @@ def event_model(run: HybridRun) -> Figure:
     unit = int(np.flatnonzero(script["labels"] == 100 + DONOR_LABEL)[0])
     num_waveforms, num_columns = int(script["num_waveforms"][unit]), int(script["num_columns"][unit])
     before, after = script["window"]
-    shape = (9, num_waveforms, before + 1 + after, num_columns)
-    start = int(script["bank_starts"][unit])
-    waveforms = script["bank"][start : start + int(np.prod(shape))].reshape(shape)[4]
+    shape = (num_waveforms, before + 1 + after, num_columns)
+    start = int(script["waveform_starts"][unit])
+    waveforms = script["waveforms"][start : start + int(np.prod(shape))].reshape(shape)
     main = int(np.abs(waveforms[0]).max(axis=0).argmax())
     mine = np.flatnonzero(script["units"] == unit)
     weights = np.stack([script["weights"][script["weight_starts"][mine] + k] for k in range(num_waveforms)])

@@ -151,7 +151,7 @@ RUNS = [
     Case("script: a part missing", reading_run(archive("injection-e2e.npz", rows=None), "plot")),
     Case(
         "script: points outside its own arrays",
-        reading_run(archive("injection-e2e.npz", bank_starts=lambda a: a + 5), "plot"),
+        reading_run(archive("injection-e2e.npz", waveform_starts=lambda a: a + 5), "plot"),
     ),
     Case(
         "script: a row that the recording has not",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hybridfactory.events.alignment import NUM_PHASES, shift
+from hybridfactory.events.alignment import NUM_PHASES, filtered, phase_filters, shift
 from hybridfactory.events.derivative import fit_derivative
 from hybridfactory.events.learn import ModelSettings
 
@@ -73,8 +73,10 @@ class TestVariedUnit:
 
     def test_shifted_waveforms_end_without_a_step(self, varied_unit):
         _, model, _ = varied_unit
-        bank = model.waveform_bank(np.arange(model.rows.size))
-        assert bank.shape == (NUM_PHASES + 1, 1 + len(model.components), BEFORE + 1 + AFTER, model.rows.size)
+        waveforms, filters = model.waveforms(np.arange(model.rows.size)), phase_filters()
+        assert waveforms.shape == (1 + len(model.components), BEFORE + 1 + AFTER, model.rows.size)
+        assert len(filters) == NUM_PHASES + 1
+        bank = np.stack([filtered(waveforms, np.full(len(waveforms), phase), filters) for phase in range(9)])
         assert bank[NUM_PHASES // 2, 0] == pytest.approx(model.mean, abs=1e-4)
         peak = np.abs(model.mean).max()
         assert np.abs(bank[:, 0, [0, -1]]).max() < 0.002 * peak

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hybridfactory.events.alignment import shift
 from hybridfactory.injection.script import load_script, save_script, write_script
 
 BEFORE, AFTER = 12, 18
@@ -39,15 +40,17 @@ def test_weights_and_phases_stay_with_their_events(scene):
         assert any(np.array_equal(own, w) and script.phases[event] == phase for w, phase in expected)
 
 
-def test_rows_and_banks_belong_to_their_units(scene):
+def test_rows_and_waveforms_belong_to_their_units(scene):
     script = scene.script
     for unit in scene.plan.injected_units:
         index = script.unit_of(unit.injected_label)
         start = script.row_starts[index]
         assert np.array_equal(script.rows[start : start + script.num_columns[index]], unit.rows)
-        bank = scene.models[unit.donor_label].waveform_bank(unit.footprint)
-        stored = script.bank[script.bank_starts[index] :][: bank.size]
-        assert np.array_equal(stored, bank.ravel())
+        waveforms = scene.models[unit.donor_label].waveforms(unit.footprint)
+        bank, rows = script.bank_of(index)
+        assert np.array_equal(bank[4], waveforms) and np.array_equal(rows, unit.rows)
+        for phase in range(9):
+            assert bank[phase, 0] == pytest.approx(shift(waveforms[0], (phase - 4) / 8), abs=1e-3)
     assert script.unit_of(99) == script.unit_of(None) == -1
 
 
@@ -110,7 +113,7 @@ def test_saved_and_loaded_again(scene, tmp_path):
 
 
 @pytest.mark.parametrize("phase", [-4, 0, 4])
-def test_every_phase_has_its_place_in_the_bank(scene_of, phase):
+def test_every_phase_has_its_filter(scene_of, phase):
     scene = scene_of(lambda label: [100])
     models = {
         label: replace(model, phases=np.full_like(model.phases, phase)) for label, model in scene.models.items()

@@ -55,13 +55,17 @@ def planned(result: GenerateResult, num_samples: int, num_rows: int, start: int 
     for event, sample in enumerate(script.samples):
         unit = script.units[event]
         count, columns = script.num_waveforms[unit], script.num_columns[unit]
-        bank = script.bank[script.bank_starts[unit] :]
-        waveforms = bank[script.phases[event] * count * width * columns :][: count * width * columns]
+        waveforms = script.waveforms[script.waveform_starts[unit] :][: count * width * columns]
         waveforms = waveforms.reshape(count, width, columns)
         weights = script.weights[script.weight_starts[event] :][:count]
-        values = weights[0] * waveforms[0]
+        total = weights[0] * waveforms[0]
         for weight, waveform in zip(weights[1:], waveforms[1:], strict=True):
-            values += weight * waveform
+            total += weight * waveform
+        taps = script.filters.reshape(9, -1)[script.phases[event]]
+        values = np.zeros_like(total)
+        for tap, move in zip(taps, range(-(taps.size // 2), taps.size // 2 + 1), strict=True):
+            begin, end = max(0, -move), min(width, width - move)
+            values[begin:end] += tap * total[begin + move : end + move]
         rows = script.rows[script.row_starts[unit] :][:columns]
         first = int(sample) - int(before) - start
         inside = slice(max(0, -first), min(width, num_samples - first))

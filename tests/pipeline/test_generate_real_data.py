@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.ndimage
 from hybrid_world import read_rows, write_phy
 from numpy.typing import NDArray
 from scipy.signal import butter, find_peaks, sosfiltfilt
@@ -85,18 +86,20 @@ def injected_means(result: GenerateResult) -> dict[int, tuple[NDArray[np.int64],
     with np.load(result.output_directory / f"injection-{result.session_name}.npz") as archive:
         stored = {name: archive[name] for name in archive.files}
     means = {}
+    filters = stored["filters"].reshape(9, -1)
     for unit, label in enumerate(stored["labels"].tolist()):
         width = int(stored["window"].sum()) + 1
-        shape = (9, stored["num_waveforms"][unit], width, stored["num_columns"][unit])
-        start = stored["bank_starts"][unit]
-        bank = stored["bank"][start : start + np.prod(shape)].reshape(shape)
+        shape = (stored["num_waveforms"][unit], width, stored["num_columns"][unit])
+        start = stored["waveform_starts"][unit]
+        waveforms = stored["waveforms"][start : start + np.prod(shape)].reshape(shape)
         events = np.flatnonzero(stored["units"] == unit)
-        weights = stored["weights"][stored["weight_starts"][events][:, None] + np.arange(shape[1])]
-        total = np.zeros(shape[2:])
+        weights = stored["weights"][stored["weight_starts"][events][:, None] + np.arange(shape[0])]
+        total = np.zeros(shape[1:])
         for phase in range(9):
-            total += np.tensordot(weights[stored["phases"][events] == phase].sum(axis=0), bank[phase], 1)
+            mine = np.tensordot(weights[stored["phases"][events] == phase].sum(axis=0), waveforms, 1)
+            total += scipy.ndimage.correlate1d(mine, filters[phase], axis=0, mode="constant")
         first = stored["row_starts"][unit]
-        means[label] = (stored["rows"][first : first + shape[3]], total / events.size)
+        means[label] = (stored["rows"][first : first + shape[2]], total / events.size)
     return means
 
 

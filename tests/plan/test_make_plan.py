@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from hybridfactory.events.alignment import shift
 from hybridfactory.events.learn import RefusedUnit
 from hybridfactory.injection.script import write_script
 from hybridfactory.plan.make import PlanSettings, make_plan
@@ -216,10 +217,12 @@ def test_components_that_are_no_numbers_are_refused(planned, make_model):
 
 def rendered_mean(unit, model):
     """Mean of the planned events, one by one, over window samples and the rows they land on."""
-    bank = model.waveform_bank(unit.footprint).astype(np.float64)
+    waveforms = model.waveforms(unit.footprint)
     events = [
         factor
-        * (bank[model.phases[donor] + 4] * np.array([1, *model.coefficients[donor]])[:, None, None]).sum(axis=0)
+        * shift(
+            np.tensordot(np.float32([1, *model.coefficients[donor]]), waveforms, 1), model.phases[donor] / 8
+        ).astype(np.float64)
         for donor, factor in zip(unit.donor_events, unit.amplitude_factors, strict=True)
     ]
     return np.mean(events, axis=0)

@@ -16,9 +16,10 @@ __all__ = [
     "OffsetEstimator",
     "align",
     "centered",
+    "filtered",
+    "phase_filters",
     "phase_of",
     "shift",
-    "shift_to_phases",
     "time_derivative",
 ]
 
@@ -59,30 +60,40 @@ def _shift_kernel(num_samples: int, offset: float) -> NDArray[np.float32]:
     steps = np.arange(1 - num_samples, num_samples)
     distance = steps - offset
     window = np.i0(6.0 * np.sqrt(np.maximum(1 - (distance / (PAD + 1)) ** 2, 0))) / np.i0(6.0)
-    weights = np.where(np.abs(distance) <= PAD + 1, np.sinc(distance) * window, 0).astype(np.float32)
+    # A whole sample's neighbours are to count for nothing, and not for a sine's rounding errors.
+    sinc = np.where(distance == np.rint(distance), distance == 0, np.sinc(distance))
+    weights = np.where(np.abs(distance) <= PAD + 1, sinc * window, 0).astype(np.float32)
     # The same along every diagonal.
     grid = np.arange(num_samples)
     return np.asarray(weights[grid[:, None] - grid + num_samples - 1])
 
 
-def shift_to_phases(waveforms: NDArray[np.float32], phases: range) -> NDArray[np.float32]:
-    """Shift each waveform by several parts of a sample, later for positive ones.
+def phase_filters() -> NDArray[np.float32]:
+    """Filters that delay waveforms by -1/2 to +1/2 sample, a phase each.
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape (NUM_PHASES + 1, num_taps)
+        Weights of a sample's neighbours, the sample itself in the middle.
+    """
+    half = NUM_PHASES // 2
+    return np.stack([_shift_taps(-phase) for phase in range(-half, half + 1)])
+
+
+def filtered(
+    waveforms: NDArray[np.float32], which: NDArray[np.int64], filters: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Filter each waveform in time with one of some filters, with zeros outside.
 
     Parameters
     ----------
     waveforms : numpy.ndarray of float32, shape (num_waveforms, num_samples, num_rows)
-    phases : range
-        In steps of 1 / `NUM_PHASES` sample.
-
-    Returns
-    -------
-    numpy.ndarray of float32, shape (len(phases), num_waveforms, num_samples, num_rows)
+    which : numpy.ndarray of int64, shape (num_waveforms,)
+    filters : numpy.ndarray of float32, shape (num_filters, num_taps)
     """
-    shifted = np.empty((len(phases), *waveforms.shape), dtype=np.float32)
-    contiguous, same = np.ascontiguousarray(waveforms), np.zeros(len(waveforms), dtype=np.int64)
-    for phase, target in zip(phases, shifted, strict=True):
-        shift_windows(target, contiguous, same, _shift_taps(-phase)[None])
-    return shifted
+    target = np.empty_like(waveforms, order="C")
+    shift_windows(target, np.ascontiguousarray(waveforms), which, filters)
+    return target
 
 
 def time_derivative(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -172,9 +183,7 @@ def align(snippets: NDArray[np.float32], offsets: NDArray[np.float64]) -> NDArra
     phases = phase_of(offsets)
     lowest = int(phases.min(initial=0))
     taps = np.stack([_shift_taps(phase) for phase in range(lowest, int(phases.max(initial=0)) + 1)])
-    aligned = np.empty_like(snippets, order="C")
-    shift_windows(aligned, np.ascontiguousarray(snippets), phases - lowest, taps)
-    return aligned
+    return filtered(snippets, phases - lowest, taps)
 
 
 @lru_cache(maxsize=256)

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfactory.events.alignment import NUM_PHASES, shift_to_phases
-
 __all__ = ["EventModel"]
 
 
@@ -70,14 +68,6 @@ class EventModel:
         power = (self.mean.astype(np.float64) ** 2).sum(axis=0)
         return np.asarray(power / power.sum())
 
-    def waveform_bank(self, columns: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Mean and components on some rows, at every phase.
-
-        Returns
-        -------
-        numpy.ndarray of float32, shape (NUM_PHASES + 1, 1 + rank, num_samples, num_columns)
-            Phases run from -1/2 to +1/2 sample; the mean comes first.
-        """
-        waveforms = np.concatenate([self.mean[None], self.components])[:, :, columns]
-        half = NUM_PHASES // 2
-        return shift_to_phases(waveforms, range(-half, half + 1))
+    def waveforms(self, columns: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Mean and components on some rows, the mean first; shape (1 + rank, num_samples, num_columns)."""
+        return np.concatenate([self.mean[None], self.components])[:, :, columns]

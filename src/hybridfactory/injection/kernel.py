@@ -86,7 +86,7 @@ def _next_group(
     script: EventArrays,
 ) -> tuple[int, int, int, int, int]:
     """Events from `first` on whose windows overlap: where they end, and the samples and rows that they touch."""
-    samples, units, _, _, _, _, num_columns, _, _, rows, row_starts, window = script
+    samples, units, _, _, _, _, num_columns, _, _, _, rows, row_starts, window = script
     begin = max(0, samples[first] - window[0] - start)
     end, low, high, event = begin, rows.max(), 0, first
     while event < last and (event == first or samples[event] - window[0] - start < end):
@@ -102,33 +102,50 @@ def _next_group(
 def _add_events(patch: NDArray[np.float32], start: int, first: int, last: int, script: EventArrays) -> None:
     """Add the events [first, last) to `patch`, num_samples × num_rows with `start` as first sample."""
     samples, units, phases, weights, weight_starts, num_waveforms = script[:6]
-    num_columns, bank, bank_starts, rows, row_starts, window = script[6:]
+    num_columns, waveforms, waveform_starts, filters, rows, row_starts, window = script[6:]
     width = window[0] + 1 + window[1]
-    event_values = np.empty(width * num_columns.max(), dtype=np.float32)
+    sums = np.empty((2, width * num_columns.max()), dtype=np.float32)
     for event in range(first, last):
         unit = units[event]
         count, columns = num_waveforms[unit], num_columns[unit]
         begin = samples[event] - window[0] - start
         first_sample, last_sample = max(0, -begin), min(width, patch.shape[0] - begin)
         # Samples and columns as one long line, which the processor takes many at a time.
-        size = width * columns
-        values = event_values[: (last_sample - first_sample) * columns]
-        place = bank_starts[unit] + phases[event] * count * size + first_sample * columns
-        waveform = bank[place : place + values.size]
-        weight = weights[weight_starts[event]]
-        for index in range(values.size):
-            values[index] = weight * waveform[index]
-        for k in range(1, count):
-            waveform = bank[place + k * size : place + k * size + values.size]
+        size, place = width * columns, waveform_starts[unit]
+        values, delayed = sums[0, :size], sums[1, :size]
+        values[:] = 0
+        for k in range(count):
+            waveform = waveforms[place + k * size : place + (k + 1) * size]
             weight = weights[weight_starts[event] + k]
-            for index in range(values.size):
+            for index in range(size):
                 values[index] += weight * waveform[index]
+        low, high = first_sample * columns, last_sample * columns
+        _delay(delayed, values, filters[phases[event]], columns, low, high)
         own_rows = rows[row_starts[unit] : row_starts[unit] + columns]
         for t in range(first_sample, last_sample):
             line = patch[begin + t]
-            offset = (t - first_sample) * columns
             for column in range(columns):
-                line[own_rows[column]] += values[offset + column]
+                line[own_rows[column]] += delayed[t * columns + column]
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _delay(
+    delayed: NDArray[np.float32],
+    values: NDArray[np.float32],
+    taps: NDArray[np.float32],
+    columns: int,
+    low: int,
+    high: int,
+) -> None:
+    """Filter `values`, samples × columns, in time, with zeros outside; only [low, high) of the result is needed."""
+    delayed[low:high] = 0
+    for tap in range(taps.size):
+        if taps[tap] != 0:
+            move = (tap - taps.size // 2) * columns
+            begin, end = max(low, -move), min(high, values.size - move)
+            near, far = delayed[begin:end], values[begin + move : end + move]
+            for index in range(near.size):
+                near[index] += taps[tap] * far[index]
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -155,7 +172,7 @@ def count_marked(
     counts: NDArray[np.int32], patch: NDArray[np.float32], start: int, first: int, last: int, script: EventArrays
 ) -> None:
     """Add to `counts` how many marked samples of `patch` each of the events [first, last) covers."""
-    samples, units, _, _, _, _, num_columns, _, _, rows, row_starts, window = script
+    samples, units, _, _, _, _, num_columns, _, _, _, rows, row_starts, window = script
     width = window[0] + 1 + window[1]
     for event in range(first, last):
         unit = units[event]

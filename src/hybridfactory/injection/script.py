@@ -1,6 +1,7 @@
 """All events of a plan in flat arrays: everything that rendering needs, and all that is stored to render again."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfactory.errors import OutputError
-from hybridfactory.events.alignment import NUM_PHASES
+from hybridfactory.events.alignment import NUM_PHASES, filtered, phase_filters
 from hybridfactory.events.model import EventModel
 from hybridfactory.injection.kernel import EventArrays
 from hybridfactory.injection.script_check import fault_of_script
@@ -24,8 +25,8 @@ __all__ = ["InjectionScript", "load_script", "save_script", "write_script"]
 class InjectionScript:
     """Events sorted by time, then by injected label, and the waveforms they are made of.
 
-    An event adds ``sum(weights[k] * bank[phase, k])`` to the source, where ``bank[:, 0]`` is the unit's mean
-    and the rest its components.
+    An event adds ``sum(weights[k] * waveforms[k])`` to the source, filtered in time with the filter of its phase,
+    where ``waveforms[0]`` is the unit's mean and the rest its components.
 
     Parameters
     ----------
@@ -34,17 +35,19 @@ class InjectionScript:
     units : numpy.ndarray of int32, shape (num_events,)
         Index into the unit arrays.
     phases : numpy.ndarray of int8, shape (num_events,)
-        Index into a bank's phases.
+        Index into `filters`.
     weights : numpy.ndarray of float32, flat
         Event e's start at ``weight_starts[e]``; there are ``num_waveforms[units[e]]`` of them.
     weight_starts : numpy.ndarray of int64, shape (num_events,)
     labels : numpy.ndarray of int64, shape (num_units,)
         Injected labels, ascending; before them those of donors that are taken out, as ``-1 - label``.
     num_waveforms, num_columns : numpy.ndarray of int64, shape (num_units,)
-        Sizes of each unit's bank.
-    bank : numpy.ndarray of float32, flat
-        Unit u's starts at ``bank_starts[u]``, with axes (phase, waveform, sample, column).
-    bank_starts : numpy.ndarray of int64, shape (num_units,)
+        How many waveforms each unit has, and on how many rows.
+    waveforms : numpy.ndarray of float32, flat
+        Unit u's start at ``waveform_starts[u]``, with axes (waveform, sample, column). Units may share them.
+    waveform_starts : numpy.ndarray of int64, shape (num_units,)
+    filters : numpy.ndarray of float32, flat
+        With axes (phase, tap): what `phase_filters` makes.
     rows : numpy.ndarray of int64, flat
         Raw rows of unit u's columns start at ``row_starts[u]``.
     row_starts : numpy.ndarray of int64, shape (num_units,)
@@ -60,8 +63,9 @@ class InjectionScript:
     labels: NDArray[np.int64]
     num_waveforms: NDArray[np.int64]
     num_columns: NDArray[np.int64]
-    bank: NDArray[np.float32]
-    bank_starts: NDArray[np.int64]
+    waveforms: NDArray[np.float32]
+    waveform_starts: NDArray[np.int64]
+    filters: NDArray[np.float32]
     rows: NDArray[np.int64]
     row_starts: NDArray[np.int64]
     window: NDArray[np.int64]
@@ -92,8 +96,9 @@ class InjectionScript:
             self.weight_starts,
             self.num_waveforms,
             self.num_columns,
-            self.bank,
-            self.bank_starts,
+            self.waveforms,
+            self.waveform_starts,
+            self.filters.reshape(NUM_PHASES + 1, -1),
             self.rows,
             self.row_starts,
             self.window,
@@ -103,6 +108,22 @@ class InjectionScript:
         """Index of a unit by its label; -1 for a unit that is not here."""
         found = np.flatnonzero(self.labels == injected_label)
         return int(found[0]) if found.size else -1
+
+    def bank_of(self, unit: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Waveforms of one unit at every phase, and the raw rows of their columns.
+
+        Returns
+        -------
+        bank : numpy.ndarray of float32, shape (num_phases, num_waveforms, num_samples, num_columns)
+        rows : numpy.ndarray of int64, shape (num_columns,)
+        """
+        width = self.samples_before + 1 + self.samples_after
+        shape = (int(self.num_waveforms[unit]), width, int(self.num_columns[unit]))
+        start, first = int(self.waveform_starts[unit]), int(self.row_starts[unit])
+        waveforms = self.waveforms[start : start + math.prod(shape)].reshape(shape)
+        filters = self.filters.reshape(NUM_PHASES + 1, -1)
+        bank = np.stack([filtered(waveforms, np.full(shape[0], phase), filters) for phase in range(len(filters))])
+        return bank, self.rows[first : first + shape[2]]
 
     def events_in(self, start: int, stop: int) -> tuple[int, int]:
         """Range of events whose windows touch timeline samples [start, stop)."""
@@ -129,15 +150,14 @@ class InjectionScript:
         count = int(np.count_nonzero(self.labels < 0))
         if count == 0:
             return self
-        kept, place, row = self.units >= count, int(self.bank_starts[count]), int(self.row_starts[count])
+        kept, row = self.units >= count, int(self.row_starts[count])
         return replace(
             self._of_events(kept),
             units=self.units[kept] - np.int32(count),
             labels=self.labels[count:],
             num_waveforms=self.num_waveforms[count:],
             num_columns=self.num_columns[count:],
-            bank=self.bank[place:],
-            bank_starts=self.bank_starts[count:] - place,
+            waveform_starts=self.waveform_starts[count:],
             rows=self.rows[row:],
             row_starts=self.row_starts[count:] - row,
         )
@@ -174,11 +194,6 @@ class _Part:
         """The mean and the components."""
         return 1 + len(self.model.components)
 
-    @property
-    def bank_size(self) -> int:
-        """Values of its waveforms at every phase."""
-        return (NUM_PHASES + 1) * self.num_waveforms * len(self.model.mean) * self.columns.size
-
 
 def write_script(plan: InjectionPlan, models: Mapping[int, EventModel]) -> InjectionScript:
     """Turn a plan and the event models it refers to into the arrays that rendering works from."""
@@ -186,11 +201,7 @@ def write_script(plan: InjectionPlan, models: Mapping[int, EventModel]) -> Injec
     parts += [_injected(unit, models[unit.donor_label]) for unit in plan.injected_units]
     parts.sort(key=lambda part: part.label)
     num_waveforms = np.array([part.num_waveforms for part in parts], dtype=np.int64)
-    bank_starts = _starts([part.bank_size for part in parts])
-    # With many units the largest array of all: it is filled unit by unit, and never there twice.
-    bank = np.empty(sum(part.bank_size for part in parts), dtype=np.float32)
-    for part, start in zip(parts, bank_starts.tolist(), strict=True):
-        bank[start : start + part.bank_size] = part.model.waveform_bank(part.columns).ravel()
+    waveforms, waveform_starts = _waveforms(parts)
     owners = np.repeat(np.arange(len(parts)), [part.samples.size for part in parts])
     samples = np.concatenate([part.samples for part in parts])
     order = np.lexsort((owners, samples))
@@ -204,8 +215,9 @@ def write_script(plan: InjectionPlan, models: Mapping[int, EventModel]) -> Injec
         labels=np.array([part.label for part in parts], dtype=np.int64),
         num_waveforms=num_waveforms,
         num_columns=np.array([part.rows.size for part in parts], dtype=np.int64),
-        bank=bank,
-        bank_starts=bank_starts,
+        waveforms=waveforms,
+        waveform_starts=waveform_starts,
+        filters=phase_filters().ravel(),
         rows=np.concatenate([part.rows for part in parts]),
         row_starts=_starts([part.rows.size for part in parts]),
         window=np.array([plan.samples_before, plan.samples_after], dtype=np.int64),
@@ -235,6 +247,14 @@ def _taken_out(removal: Removal, model: EventModel) -> _Part:
         phases=model.phases[removal.spikes] + NUM_PHASES // 2,
         weights=-np.insert(model.coefficients[removal.shares], 0, 1, axis=1),
     )
+
+
+def _waveforms(parts: Sequence[_Part]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """All waveforms, flat, and where each part's start: those of one donor on the same rows are kept once."""
+    keys = [(part.model.label, part.columns.tobytes()) for part in parts]
+    flat = {key: part.model.waveforms(part.columns).ravel() for key, part in zip(keys, parts, strict=True)}
+    starts = dict(zip(flat, _starts([values.size for values in flat.values()]).tolist(), strict=True))
+    return np.concatenate(list(flat.values())), np.array([starts[key] for key in keys], dtype=np.int64)
 
 
 def _starts(sizes: list[int]) -> NDArray[np.int64]:

@@ -12,13 +12,13 @@ __all__ = ["fault_of_script"]
 
 KINDS = {
     **dict.fromkeys(("samples", "weight_starts", "labels", "num_waveforms", "num_columns"), "i8"),
-    **dict.fromkeys(("bank_starts", "rows", "row_starts", "window"), "i8"),
-    **dict.fromkeys(("weights", "bank"), "f4"),
+    **dict.fromkeys(("waveform_starts", "rows", "row_starts", "window"), "i8"),
+    **dict.fromkeys(("weights", "waveforms", "filters"), "f4"),
     "units": "i4",
     "phases": "i1",
 }
 PER_EVENT = ("samples", "units", "phases", "weight_starts")
-PER_UNIT = ("labels", "num_waveforms", "num_columns", "bank_starts", "row_starts")
+PER_UNIT = ("labels", "num_waveforms", "num_columns", "waveform_starts", "row_starts")
 NUM_PHASES = PHASES_PER_SAMPLE + 1  # the last is the first, a sample later
 LARGEST = 2**31
 """Neither rows, columns, waveforms nor the samples of a window come near; their products stay exact."""
@@ -45,17 +45,18 @@ def fault_of_script(arrays: Mapping[str, NDArray[Any]]) -> str | None:
 
 def _fault_of_units(arrays: Mapping[str, NDArray[Any]]) -> str | None:
     window, waveforms, columns = arrays["window"], arrays["num_waveforms"], arrays["num_columns"]
-    if window.size != 2 or not _within(window, 0, LARGEST):
-        return "window is damaged"
+    has_odd_taps = arrays["filters"].size % (2 * NUM_PHASES) == NUM_PHASES
+    if window.size != 2 or not _within(window, 0, LARGEST) or not has_odd_taps:
+        return "window or filters is damaged"
     if np.any(np.diff(arrays["labels"]) <= 0):
         return "labels do not ascend"
     if not (_within(waveforms, 1, LARGEST) and _within(columns, 1, LARGEST) and _within(arrays["rows"], 0, LARGEST)):
         return "num_waveforms, num_columns or rows is damaged"
     width = int(window.sum()) + 1
     # Python's integers: products of damaged numbers must not come round to something that fits.
-    sizes = [NUM_PHASES * int(count) * width * int(wide) for count, wide in zip(waveforms, columns, strict=True)]
-    if not _fits(arrays["bank_starts"], sizes, arrays["bank"]):
-        return "bank_starts point outside bank"
+    sizes = [int(count) * width * int(wide) for count, wide in zip(waveforms, columns, strict=True)]
+    if not _fits(arrays["waveform_starts"], sizes, arrays["waveforms"]):
+        return "waveform_starts point outside waveforms"
     if not _fits(arrays["row_starts"], columns.tolist(), arrays["rows"]):
         return "row_starts point outside rows"
     return None
@@ -72,8 +73,8 @@ def _fault_of_events(arrays: Mapping[str, NDArray[Any]]) -> str | None:
     lasts = arrays["weights"].size - arrays["num_waveforms"][units]
     if np.any(starts < 0) or np.any(starts > lasts):
         return "weight_starts point outside weights"
-    if not (np.isfinite(arrays["weights"]).all() and np.isfinite(arrays["bank"]).all()):
-        return "weights or bank hold values that are not finite"
+    if not all(np.isfinite(arrays[name]).all() for name in ("weights", "waveforms", "filters")):
+        return "weights, waveforms or filters hold values that are not finite"
     return None
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfactory.errors import PlacementError
-from hybridfactory.events.alignment import NUM_PHASES
+from hybridfactory.events.alignment import NUM_PHASES, filtered, phase_filters
 from hybridfactory.events.learn import RefusedUnit
 from hybridfactory.events.model import EventModel
 from hybridfactory.plan.amplitudes import AmplitudeTarget, draw_amplitude_factors
@@ -292,11 +292,12 @@ def _mean_of_events(
     Their amplitudes, components and phases shift it against the model's own mean, and the ground truth is to
     say where the injected events are.
     """
-    bank = model.waveform_bank(footprint)
-    weights = np.zeros(bank.shape[:2])
+    waveforms, filters = model.waveforms(footprint), phase_filters()
+    weights = np.zeros((len(filters), len(waveforms)))
     own = factors[:, None].astype(np.float64) * np.insert(model.coefficients[donors], 0, 1, axis=1)
     np.add.at(weights, model.phases[donors] + NUM_PHASES // 2, own)
-    return np.asarray(np.tensordot(weights / donors.size, bank.astype(np.float64), axes=2))
+    by_phase = np.tensordot(weights / donors.size, waveforms, axes=1).astype(np.float32)
+    return np.asarray(filtered(by_phase, np.arange(len(filters)), filters).sum(axis=0, dtype=np.float64))
 
 
 def _notes_on(snr: float, move: Move, settings: PlanSettings) -> Sequence[str]:

@@ -12,7 +12,7 @@ from hybridfactory.validation.spikes import Spikes
 from hybridfactory.validation.timeline import Timeline
 from hybridfactory.validation.truth import Truth
 
-__all__ = ["hybrid_recording", "positions_of_rows", "read_run_truth", "unit_bank"]
+__all__ = ["hybrid_recording", "positions_of_rows", "read_run_truth"]
 
 NUM_BACKGROUND_WINDOWS = 300
 
@@ -85,21 +85,6 @@ def read_run_truth(run: HybridRun, recording: FlatRecording | None, gains: NDArr
     )
 
 
-def unit_bank(script: InjectionScript, unit: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Waveforms of one unit, phase × waveform × sample × column, and the raw rows of its columns."""
-    width = script.samples_before + 1 + script.samples_after
-    num_waveforms, num_columns = int(script.num_waveforms[unit]), int(script.num_columns[unit])
-    num_phases = _num_phases(script, width)
-    start, first = int(script.bank_starts[unit]), int(script.row_starts[unit])
-    size = num_phases * num_waveforms * width * num_columns
-    bank = script.bank[start : start + size].reshape(num_phases, num_waveforms, width, num_columns)
-    return bank, script.rows[first : first + num_columns]
-
-
-def _num_phases(script: InjectionScript, width: int) -> int:
-    return int(script.bank.size // (script.num_waveforms * script.num_columns * width).sum())
-
-
 def _sizes_and_shifts(
     run: HybridRun,
     script: InjectionScript,
@@ -111,7 +96,7 @@ def _sizes_and_shifts(
     sizes = np.empty(spikes.num_spikes, dtype=np.float32)
     shifts = np.empty(spikes.num_spikes, dtype=np.float32)
     for unit in range(spikes.num_units):
-        bank, rows = unit_bank(script, unit)
+        bank, rows = script.bank_of(unit)
         mine = np.flatnonzero(script.units == unit)
         events = spikes.indices(unit)
         # Script and table list a unit's events in the same order, the window's centre a fixed step off the trough.
@@ -156,5 +141,5 @@ def _noise(
             return np.asarray(np.maximum(deviation, 1e-9)[np.searchsorted(rows, center_rows)], dtype=np.float64)
     injected = run.units[run.units["new_unit"].notna()].sort_values("new_unit")
     snrs = injected["snr"].to_numpy(dtype=np.float64)
-    peaks = [float(np.abs(unit_bank(script, unit)[0][:, 0]).max()) for unit in range(script.labels.size)]
+    peaks = [float(np.abs(script.bank_of(unit)[0][:, 0]).max()) for unit in range(script.labels.size)]
     return np.asarray(np.array(peaks) / snrs)

@@ -9,7 +9,6 @@ from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
 from hybridfactory.validation.compare import Comparison
 from hybridfactory.validation.result import UnitWaveforms
-from hybridfactory.validation.run_truth import unit_bank
 from hybridfactory.validation.truth import Truth
 
 __all__ = ["make_unit_waveforms", "measure_means", "rendered_means"]
@@ -38,7 +37,7 @@ def rendered_means(script: InjectionScript, truth: Truth, rows: NDArray[np.int64
     columns_of = {int(row): column for column, row in enumerate(rows)}
     timesteps = truth.timeline.to_run(truth.spikes.places)
     for unit in range(truth.labels.size):
-        bank, unit_rows = unit_bank(script, unit)
+        bank, unit_rows = script.bank_of(unit)
         mine = np.flatnonzero(script.units == unit)
         weights = script.weights[script.weight_starts[mine][:, None] + np.arange(bank.shape[1])].astype(np.float64)
         shares = np.zeros(bank.shape[:2])
