@@ -1,8 +1,6 @@
 """Run the command line as ``python -m hybridfactory``."""
 
-import sys
-
-from hybridfactory.cli import main
+from hybridfactory.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -88,10 +88,11 @@ def generate_and_report(
 
         require_scikit_learn("generate --report")
     with reporting(silent=silent) as reporter:
-        from hybridfactory.cli.memory import keep_freed_memory
+        from hybridfactory.cli.process import prepare_to_learn
+
+        prepare_to_learn()
         from hybridfactory.pipeline.generate import generate as make_hybrid
 
-        keep_freed_memory()
         result = make_hybrid(params, write=write, verify=verify, progress=reporter.progress)
         for warning in result.warnings:
             reporter.warn(warning)

@@ -57,10 +57,11 @@ def init(
     check_first(sorting, stated.raw, output.expanduser().absolute(), force)
     known = known_from(sorting, stated, may_ask=not silent)
     with reporting(silent=silent) as reporter:
-        from hybridfactory.cli.memory import keep_freed_memory
+        from hybridfactory.cli.process import prepare_to_learn
+
+        prepare_to_learn()
         from hybridfactory.pipeline.init import init_parameters
 
-        keep_freed_memory()
         result = init_parameters(
             sorting,
             output,

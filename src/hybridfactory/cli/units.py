@@ -69,10 +69,11 @@ def units(
         require_scikit_learn("units --realism")
     known = known_from(sorting, stated, may_ask=False)
     with reporting(silent=silent) as reporter:
-        from hybridfactory.cli.memory import keep_freed_memory
+        from hybridfactory.cli.process import prepare_to_learn
+
+        prepare_to_learn()
         from hybridfactory.pipeline.units import survey_units
 
-        keep_freed_memory()
         survey = survey_units(sorting, known, label_base=int(label_base), realism=realism, progress=reporter.progress)
         for warning in survey.warnings:
             reporter.warn(warning)
