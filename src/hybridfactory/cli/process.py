@@ -7,7 +7,7 @@ __all__ = ["prepare_to_learn"]
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8  # as glibc's malloc.h names them
 LARGEST_KEPT_BLOCK = 32 << 20
-MOST_KEPT = 128 << 20
+MOST_KEPT = 96 << 20
 
 
 def prepare_to_learn() -> None:

@@ -49,7 +49,7 @@ def find_components(
     Parameters
     ----------
     whitened : numpy.ndarray of float32, shape (num_events, num_features)
-        Deviations from the mean.
+        Deviations from the mean. Written over.
     deviation_along : callable
         Standard deviations of the background, whitened alike, along directions of the shape (num_directions,
         num_features): the noise that is really left.
@@ -65,15 +65,17 @@ def find_components(
     length = float(np.linalg.norm(mean))
     pattern = mean[None] / (length if length > 0 else 1.0)
     amplitude = _along(whitened, pattern, deviation_along(pattern), num_searched=1)
-    rest = (whitened @ pattern.T) @ pattern
-    np.subtract(whitened, rest, out=rest)
+    # Row by row in place: a second array of this size would be the largest memory of a run.
+    rest, shares = whitened, whitened @ pattern.T
+    for index, share in enumerate(shares):
+        rest[index] -= share * pattern[0]
     rank = min(max_rank or MAX_AUTO_RANK, *(size - 3 for size in rest.shape))
     if rank < 1:
         return amplitude
     _, patterns = leading_patterns(rest, rank, random)
     # Along patterns that other units leave in every window the background is larger than it is in general.
     noise = np.maximum(deviation_along(patterns), deviation)
-    others = _along(whitened, patterns, noise, num_searched=rest.shape[1])
+    others = _along(rest, patterns, noise, num_searched=rest.shape[1])
     return Components(
         np.concatenate([amplitude.directions, others.directions]),
         np.concatenate([amplitude.gains, others.gains]),

@@ -24,6 +24,7 @@ from hybridfactory.events.snippets import end_difference, remove_baseline
 from hybridfactory.events.training import (
     MIN_TRAINING_SPIKES,
     Alignment,
+    Timer,
     TooFewSpikes,
     TrainingWindows,
     align_training,
@@ -184,12 +185,12 @@ def fit_unit(
     its background a second time.
     """
     is_finite = finite_windows(snippets)
-    seen = _see(snippets, background, is_finite)
+    seen = _see(snippets, background, is_finite, PAD + samples_before)
     if isinstance(seen, TooFewSpikes):
         return seen
     columns, noise = seen.columns, seen.noise
     windows = TrainingWindows(snippets, is_finite, columns)
-    outcome = align_training(windows, seen.quiet, seen.halves, seen.num_averaged, noise, samples_before, random)
+    outcome = align_training(windows, seen.timer, seen.halves, seen.num_averaged, noise, random)
     if isinstance(outcome, TooFewSpikes):
         return outcome
     aligned, shifted = outcome
@@ -235,8 +236,7 @@ class _Seen:
         Of the rows that were read, those of the footprint.
     weights : numpy.ndarray of float32, shape (num_columns,)
         Fades at the footprint's border.
-    quiet : numpy.ndarray of float32, shape (num_windows, num_samples + 2 * PAD, num_columns)
-        The background.
+    timer : Timer
     halves : numpy.ndarray, shape (2, num_samples + 2 * PAD, num_columns)
         Medians of the first and of the second half of the spikes.
     num_averaged : int
@@ -248,7 +248,7 @@ class _Seen:
 
     columns: NDArray[np.int64]
     weights: NDArray[np.float32]
-    quiet: NDArray[np.float32]
+    timer: Timer
     halves: NDArray[np.float32]
     num_averaged: int
     noise: NoiseModel
@@ -256,9 +256,9 @@ class _Seen:
 
 
 def _see(
-    snippets: NDArray[np.generic], background: NDArray[np.generic], is_finite: NDArray[np.bool_]
+    snippets: NDArray[np.generic], background: NDArray[np.generic], is_finite: NDArray[np.bool_], center: int
 ) -> _Seen | TooFewSpikes:
-    """Find the rows on which a unit is seen, and measure their background; arguments as of `fit_unit`."""
+    """Find the rows on which a unit is seen, and measure their background; the trough belongs on sample `center`."""
     if is_finite.sum() < MIN_TRAINING_SPIKES:
         return TooFewSpikes(int(is_finite.sum()))
     usable = np.flatnonzero(finite_windows(background))
@@ -278,7 +278,8 @@ def _see(
     # Taken and not indexed: an index would lay the rows out last to first.
     halves = np.take(halves, columns, axis=2)
     noise, white = estimate_noise(quiet[:, PAD:-PAD], floor)
-    return _Seen(columns, weights[columns], quiet, halves, num_averaged, noise, white)
+    timer = Timer.on_strongest_rows(halves, quiet, noise, center)
+    return _Seen(columns, weights[columns], timer, halves, num_averaged, noise, white)
 
 
 def _ordinary(windows: NDArray[np.float32]) -> NDArray[np.float32]:

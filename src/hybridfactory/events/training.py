@@ -22,6 +22,7 @@ __all__ = [
     "MIN_TRAINING_SPIKES",
     "AlignedTraining",
     "Alignment",
+    "Timer",
     "TooFewSpikes",
     "TrainingWindows",
     "align_training",
@@ -133,55 +134,8 @@ class AlignedTraining:
     deviations: Deviations
 
 
-def align_training(
-    windows: TrainingWindows,
-    quiet: NDArray[np.float32],
-    halves: NDArray[np.float32],
-    num_averaged: int,
-    noise: NoiseModel,
-    samples_before: int,
-    random: np.random.Generator,
-) -> "tuple[AlignedTraining, NDArray[np.float32]] | TooFewSpikes":
-    """Find each snippet's trough, and the clean ones, in turn: better means tell both better.
-
-    Parameters
-    ----------
-    windows : TrainingWindows
-    quiet : numpy.ndarray of float32, shape (num_windows, num_samples + 2 * PAD, num_rows)
-        Background on the footprint, baselines removed.
-    halves : numpy.ndarray of float32, shape (2, num_samples + 2 * PAD, num_rows)
-        First means, of `num_averaged` spikes together: of the first and every other finite one, and of the rest.
-    noise : NoiseModel
-        Of the background, without the padding.
-
-    Returns
-    -------
-    AlignedTraining and the shifted snippets, shape (num_snippets, num_samples, num_rows), or TooFewSpikes
-    """
-    # The strongest rows know the time, and which spikes collide, nearly as well as all do, at a fraction of the cost.
-    strength = np.abs(halves.mean(axis=0)).max(axis=0)
-    columns = np.argsort(-strength, kind="stable")[:NUM_TIMING_ROWS]
-    timer = _Timer(columns, noise.on(columns), np.take(quiet, columns, axis=2), PAD + samples_before)
-    timed, used = windows.on(columns), np.flatnonzero(windows.is_finite)
-    _, offsets, template = timer.time(timed, halves[:, :, columns], num_averaged, used)
-    shifted = align(timed, offsets)
-    _, is_clean, _ = _screen(template[PAD:-PAD], shifted[:, PAD:-PAD], timer.noise, windows.is_finite, random)
-    used = np.flatnonzero(is_clean)
-    if used.size < MIN_TRAINING_SPIKES:
-        return TooFewSpikes(used.size)
-    halves = np.stack([shifted[used[parity::2]].mean(axis=0) for parity in (0, 1)])
-    alignment, offsets, _ = timer.time(timed, halves, used.size, used)
-    aligned = windows.aligned(offsets)
-    total = is_clean.astype(np.float32) @ aligned.reshape(len(aligned), -1)
-    template = (total / np.float32(used.size)).reshape(aligned.shape[1:])
-    screen, is_clean, deviations = _screen(template, aligned, noise, windows.is_finite, random)
-    if is_clean.sum() < MIN_TRAINING_SPIKES:
-        return TooFewSpikes(int(is_clean.sum()))
-    return AlignedTraining(offsets, is_clean, alignment, screen, template, deviations), aligned
-
-
 @dataclass(frozen=True, eq=False)
-class _Timer:
+class Timer:
     """Estimates the offsets of spikes, and how they are to be damped.
 
     Parameters
@@ -200,6 +154,25 @@ class _Timer:
     noise: NoiseModel
     quiet: NDArray[np.float32]
     center: int
+
+    @classmethod
+    def on_strongest_rows(
+        cls, halves: NDArray[np.float32], quiet: NDArray[np.float32], noise: NoiseModel, center: int
+    ) -> "Timer":
+        """Choose the rows that know the time nearly as well as all do, at a fraction of the cost.
+
+        Parameters
+        ----------
+        halves : numpy.ndarray of float32, shape (num_means, num_samples + 2 * PAD, num_rows)
+        quiet : numpy.ndarray of float32, shape (num_windows, num_samples + 2 * PAD, num_rows)
+            Background on the footprint, baselines removed.
+        noise : NoiseModel
+            Of that background, without the padding.
+        center : int
+        """
+        strength = np.abs(halves.mean(axis=0)).max(axis=0)
+        columns = np.argsort(-strength, kind="stable")[:NUM_TIMING_ROWS]
+        return cls(columns, noise.on(columns), np.take(quiet, columns, axis=2), center)
 
     def time(
         self,
@@ -233,6 +206,48 @@ class _Timer:
         gain = _offset_gain(judge.estimate(timed[used[1::2]], here), judge.estimate(halves[1] + self.quiet, here))
         alignment = Alignment(estimator, float(np.median(offsets[used])), gain)
         return alignment, alignment.damped(offsets), template
+
+
+def align_training(
+    windows: TrainingWindows,
+    timer: Timer,
+    halves: NDArray[np.float32],
+    num_averaged: int,
+    noise: NoiseModel,
+    random: np.random.Generator,
+) -> "tuple[AlignedTraining, NDArray[np.float32]] | TooFewSpikes":
+    """Find each snippet's trough, and the clean ones, in turn: better means tell both better.
+
+    Parameters
+    ----------
+    windows : TrainingWindows
+    timer : Timer
+    halves : numpy.ndarray of float32, shape (2, num_samples + 2 * PAD, num_rows)
+        First means, of `num_averaged` spikes together: of the first and every other finite one, and of the rest.
+    noise : NoiseModel
+        Of the background, without the padding.
+
+    Returns
+    -------
+    AlignedTraining and the shifted snippets, shape (num_snippets, num_samples, num_rows), or TooFewSpikes
+    """
+    # A few rows know which spikes collide nearly as well as all do, at a fraction of the cost.
+    timed, used = windows.on(timer.columns), np.flatnonzero(windows.is_finite)
+    _, offsets, template = timer.time(timed, halves[:, :, timer.columns], num_averaged, used)
+    shifted = align(timed, offsets)
+    _, is_clean, _ = _screen(template[PAD:-PAD], shifted[:, PAD:-PAD], timer.noise, windows.is_finite, random)
+    used = np.flatnonzero(is_clean)
+    if used.size < MIN_TRAINING_SPIKES:
+        return TooFewSpikes(used.size)
+    halves = np.stack([shifted[used[parity::2]].mean(axis=0) for parity in (0, 1)])
+    alignment, offsets, _ = timer.time(timed, halves, used.size, used)
+    aligned = windows.aligned(offsets)
+    total = is_clean.astype(np.float32) @ aligned.reshape(len(aligned), -1)
+    template = (total / np.float32(used.size)).reshape(aligned.shape[1:])
+    screen, is_clean, deviations = _screen(template, aligned, noise, windows.is_finite, random)
+    if is_clean.sum() < MIN_TRAINING_SPIKES:
+        return TooFewSpikes(int(is_clean.sum()))
+    return AlignedTraining(offsets, is_clean, alignment, screen, template, deviations), aligned
 
 
 def _screen(
