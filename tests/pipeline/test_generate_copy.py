@@ -285,7 +285,7 @@ def _copy_a_third(source: Path, target: Path, **_: Any) -> int:
     return target.write_bytes(data[: len(data) // 3])
 
 
-@pytest.mark.parametrize("setting", ["pages", "workers", "blocks", "one pass", "copy ended"])
+@pytest.mark.parametrize("setting", ["pages", "one worker", "many workers", "blocks", "one pass", "copy ended"])
 def test_the_bytes_do_not_depend_on_how_the_work_is_cut(
     small_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
@@ -295,9 +295,13 @@ def test_the_bytes_do_not_depend_on_how_the_work_is_cut(
     small_world.run(tmp_path / "first", ground_truth_units=[1, 4])
     if setting == "pages":
         monkeypatch.setattr(regions, "PAGE_BYTES", 64)
-    elif setting == "workers":
-        monkeypatch.setattr(side_by_side, "NUM_WORKERS", 1)
+    elif setting == "one worker":
+        for module in (side_by_side, learn):
+            monkeypatch.setattr(module, "NUM_WORKERS", 1)
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0})
         monkeypatch.setattr(writer, "REGIONS_PER_TASK", 3)
+    elif setting == "many workers":
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(5)))
     elif setting == "copy ended":
         monkeypatch.setattr(copying, "copy_file", _copy_a_third)
     elif setting == "one pass":

@@ -1,6 +1,7 @@
 """From a recording and donor spike trains to one event model per donor, in bounded memory."""
 
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,10 @@ NUM_BACKGROUND_WINDOWS = 400
 CANDIDATE_RADIUS_UM = 300.0
 MAX_CANDIDATE_ROWS = 64
 GROUP_BYTES = 100 << 20
+FITS_BYTES = 260 << 20
+ARRAYS_PER_FIT = 4
+"""How many times its training snippets, in single precision on all rows looked at, a fit needs at most."""
+
 BATCH_SIZE = 64
 LAG_WORTH_A_NOTE_S = 1e-4
 SEARCH_S = 1e-3
@@ -198,10 +203,19 @@ def _groups(
     first = 0
     while first < len(donors):
         count = max(int(np.searchsorted(np.cumsum(sizes[first:]), GROUP_BYTES, side="right")), 1)
-        if NUM_WORKERS < count < len(donors) - first:
-            count -= count % NUM_WORKERS
+        at_once = _fits_at_once(donors[first : first + count], settings)
+        if at_once < count < len(donors) - first:
+            count -= count % at_once
         yield list(donors[first : first + count]), sum(sizes[first : first + count])
         first += count
+
+
+def _fits_at_once(donors: Sequence[_Donor], settings: ModelSettings) -> int:
+    """Give every processor a fit, as far as these fit into memory; what comes out does not depend on it."""
+    num_samples = settings.samples_before + 1 + settings.samples_after
+    largest = max(donor.training.size * donor.rows.size for donor in donors) * num_samples * 4
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(NUM_WORKERS, min(processors, FITS_BYTES // (ARRAYS_PER_FIT * largest)))
 
 
 def _learn_group(
@@ -242,7 +256,7 @@ def _learn_group(
 
     # One BLAS thread each: the sums are then made in the same order on every machine, whatever its cores.
     with threadpool_limits(1):
-        with side_by_side(work, range(len(donors))) as outcomes:
+        with side_by_side(work, range(len(donors)), num_workers=_fits_at_once(donors, settings)) as outcomes:
             fits = list(outcomes)
         snippets.clear()
         results: list[EventModel | RefusedUnit] = []
