@@ -44,7 +44,7 @@ def test_what_the_wheel_says_of_itself(wheel: zipfile.ZipFile) -> None:
     metadata = Parser().parsestr(wheel.read(f"{folder}/METADATA").decode())
     assert metadata["Version"] == __version__
     assert set(metadata.get_all("Provides-Extra", [])) == set(PROJECT["optional-dependencies"])
-    assert "hybridfactory = hybridfactory.cli:main" in wheel.read(f"{folder}/entry_points.txt").decode()
+    assert "hybridfactory = hybridfactory.cli:program" in wheel.read(f"{folder}/entry_points.txt").decode()
 
 
 def test_every_dependency_has_a_lower_bound() -> None:
