@@ -37,6 +37,20 @@ def model(make_model):
     return make_model(3, [4, 5, 6], [40, 100, 30])
 
 
+def test_units_of_one_donor_on_the_same_columns_share_their_waveforms(plan_of, model, make_model):
+    models = {3: model, 17: make_model(17, [9, 10, 11], [60, 90, 30])}
+    plan = plan_of(*models.values(), units_per_donor=4)
+    script = write_script(plan, models)
+    kinds = {(unit.donor_label, tuple(unit.footprint)) for unit in plan.injected_units}
+    assert len(kinds) < len(script.labels)
+    assert np.unique(script.waveform_starts).size == len(kinds)
+    for unit in plan.injected_units:
+        bank, rows = script.bank_of(script.unit_of(unit.injected_label))
+        assert np.array_equal(bank[4], models[unit.donor_label].waveforms(unit.footprint))
+        assert np.array_equal(rows, unit.rows)
+    assert script.waveforms.size == sum(31 * 3 * len(columns) for _, columns in kinds)
+
+
 def target(low, high=None, *, name="target_snr", largest=32768.0, is_whole=True):
     return AmplitudeTarget(name, low, low if high is None else high, NOISE, is_whole, largest)
 

@@ -117,7 +117,7 @@ def program() -> NoReturn:
     """
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     code = main()
-    gc.freeze()  # what is frozen isn't taken apart; files are closed and threads ended all the same
+    gc.freeze()  # cycles aren't taken apart; what exit handlers do, they still do
     sys.exit(code)
 
 
