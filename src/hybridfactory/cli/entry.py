@@ -102,9 +102,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failure: BaseException = error
     except Exception as error:  # noqa: BLE001 - the single place where a bug becomes a message and an exit code
         failure = _interruption_behind(error) or error
-    if isinstance(failure, BrokenPipeError) and redirect_abandoned_streams():
-        return EXIT_READER_GONE
-    code, message = exit_code_and_message(failure)
+    try:
+        if isinstance(failure, BrokenPipeError) and redirect_abandoned_streams():
+            return EXIT_READER_GONE
+        code, message = exit_code_and_message(failure)
+    finally:
+        del failure  # it knows this frame, and the frame it: neither would ever go
     click.echo(message, err=True)
     return code
 
