@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["find_offsets", "shift_windows"]
+__all__ = ["filter_line", "find_offsets", "shift_windows"]
 
 NUM_ROUNDS = 3
 MIN_AMPLITUDE = 0.2
@@ -29,17 +29,28 @@ def shift_windows(
     """
     num_samples, num_rows = windows.shape[1:]
     size = num_samples * num_rows
-    middle = taps.shape[1] // 2
     for window in range(windows.shape[0]):
         # Samples and rows as one long line, which the processor takes many at a time.
         source, target = windows[window].reshape(size), shifted[window].reshape(size)
-        target[:] = 0
-        for tap in range(taps.shape[1]):
-            weight = taps[which[window], tap]
-            if weight == 0:
-                continue
-            move = (tap - middle) * num_rows
-            begin, end = max(0, -move), min(size, size - move)
+        filter_line(target, source, taps[which[window]], num_rows, 0, size)
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def filter_line(
+    target: NDArray[np.float32],
+    source: NDArray[np.float32],
+    taps: NDArray[np.float32],
+    num_rows: int,
+    low: int,
+    high: int,
+) -> None:
+    """Filter samples × rows, as one line, in time, with zeros outside; only [low, high) of the result is needed."""
+    target[low:high] = 0
+    for tap in range(taps.size):
+        weight = taps[tap]
+        if weight != 0:
+            move = (tap - taps.size // 2) * num_rows
+            begin, end = max(low, -move), min(high, source.size - move)
             near, far = target[begin:end], source[begin + move : end + move]
             for index in range(near.size):
                 near[index] += weight * far[index]

@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from hybridfactory.events.alignment_kernel import filter_line
+
 __all__ = ["EventArrays", "add_to_floats", "add_to_integers", "count_marked", "sum_events"]
 
 
@@ -120,32 +122,12 @@ def _add_events(patch: NDArray[np.float32], start: int, first: int, last: int, s
             for index in range(size):
                 values[index] += weight * waveform[index]
         low, high = first_sample * columns, last_sample * columns
-        _delay(delayed, values, filters[phases[event]], columns, low, high)
+        filter_line(delayed, values, filters[phases[event]], columns, low, high)
         own_rows = rows[row_starts[unit] : row_starts[unit] + columns]
         for t in range(first_sample, last_sample):
             line = patch[begin + t]
             for column in range(columns):
                 line[own_rows[column]] += delayed[t * columns + column]
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _delay(
-    delayed: NDArray[np.float32],
-    values: NDArray[np.float32],
-    taps: NDArray[np.float32],
-    columns: int,
-    low: int,
-    high: int,
-) -> None:
-    """Filter `values`, samples × columns, in time, with zeros outside; only [low, high) of the result is needed."""
-    delayed[low:high] = 0
-    for tap in range(taps.size):
-        if taps[tap] != 0:
-            move = (tap - taps.size // 2) * columns
-            begin, end = max(low, -move), min(high, values.size - move)
-            near, far = delayed[begin:end], values[begin + move : end + move]
-            for index in range(near.size):
-                near[index] += taps[tap] * far[index]
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
