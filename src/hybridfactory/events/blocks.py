@@ -1,6 +1,6 @@
 """Which parts of a recording are read together so that all wanted windows are seen, each part once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,6 +12,8 @@ from hybridfactory.recording.flat import FlatReader, FlatRecording
 __all__ = ["Blocks", "SnippetRequest"]
 
 BLOCK_BYTES = 4 << 20
+BLOCKS_ANNOUNCED = 8
+"""How far ahead of reading the system is told of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,14 +107,30 @@ class Blocks:
         firsts : numpy.ndarray of int64
             Where in `traces` each of the block's windows begins.
         """
-        ranges = self._range_bounds[self._block_bounds[block] : self._block_bounds[block + 1] + 1]
-        firsts = np.empty(int(ranges[-1] - ranges[0]), dtype=np.int64)
+        for coming in range(block + BLOCKS_ANNOUNCED if block else 0, block + BLOCKS_ANNOUNCED + 1):
+            if coming < len(self):
+                for _, _, file, start, stop in self._ranges(coming):
+                    reader.announce(file, start, stop)
+        begin = int(self.bounds[block])
+        firsts = np.empty(int(self.bounds[block + 1]) - begin, dtype=np.int64)
         filled = 0
-        for first, last in pairwise(ranges.tolist()):
-            start = int(self._firsts[first])
-            stop = int(self._firsts[last - 1]) + self.width
-            file = int(self._files[first])
-            reader.read_into(buffer[filled : filled + stop - start], file, start - self._file_starts[file])
-            firsts[first - ranges[0] : last - ranges[0]] = self._firsts[first:last] - (start - filled)
+        for first, last, file, start, stop in self._ranges(block):
+            reader.read_into(buffer[filled : filled + stop - start], file, start)
+            moved = start + self._file_starts[file] - filled
+            firsts[first - begin : last - begin] = self._firsts[first:last] - moved
             filled += stop - start
         return buffer[:filled], firsts
+
+    def _ranges(self, block: int) -> Iterator[tuple[int, int, int, int, int]]:
+        """First window of each of a block's ranges, and the one after its last; its file, and its samples there."""
+        bounds = self._range_bounds[self._block_bounds[block] : self._block_bounds[block + 1] + 1]
+        for first, last in pairwise(bounds.tolist()):
+            file = int(self._files[first])
+            origin = self._file_starts[file]
+            yield (
+                first,
+                last,
+                file,
+                int(self._firsts[first]) - origin,
+                int(self._firsts[last - 1]) + self.width - origin,
+            )

@@ -6,7 +6,7 @@ that kills the process, and resident memory stays what the buffers need.
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -167,6 +167,17 @@ class FlatReader:
                 f"{recording.files[file_index].path} ended early while it was read: it has become shorter "
                 "since the run began; wait until the recording is complete, then run again"
             )
+
+    def announce(self, file_index: int, start: int, stop: int) -> None:
+        """Tell the system that samples [start, stop), counted from the file's first, will soon be read.
+
+        It reads what is not in memory meanwhile, and many pieces at a time, where a disk is fastest.
+        """
+        if hasattr(os, "posix_fadvise"):
+            size = self.recording.bytes_per_sample
+            advice = (start * size, (stop - start) * size, os.POSIX_FADV_WILLNEED)
+            with suppress(OSError):  # where it cannot be told, it is read all the same
+                os.posix_fadvise(self.descriptors[file_index], *advice)
 
     def read_timeline(self, start: int, stop: int) -> NDArray[np.generic]:
         """Read timeline samples [start, stop), which must lie in one file; shape (stop - start, num_rows)."""

@@ -121,6 +121,9 @@ class _ForeignReader(FlatReader):
             with self.recording._lock:
                 traces[...] = self.samples(file_index, start, start + len(traces))
 
+    def announce(self, file_index: int, start: int, stop: int) -> None:
+        """Do nothing: how samples lie in the files, SpikeInterface knows."""
+
     def samples(self, file_index: int, start: int, stop: int) -> NDArray[np.generic]:
         """Let SpikeInterface read."""
         recording, segment = self.recording.segments[file_index]
