@@ -32,6 +32,11 @@ class FittedDerivative:
     directions: NDArray[np.float32]
     average_scores: NDArray[np.float32]
 
+    @property
+    def num_bytes(self) -> int:
+        """Memory that it holds."""
+        return self.directions.nbytes + self.components.nbytes
+
     def encode(self, snippets: NDArray[np.generic]) -> Encoded:
         """Find the share of the components in every snippet; see `FittedUnit.encode`."""
         is_finite = finite_windows(snippets)

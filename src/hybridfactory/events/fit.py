@@ -85,6 +85,12 @@ class FittedUnit:
         """Standard deviation of the background on every row of the footprint."""
         return self.noise.standard_deviation
 
+    @property
+    def num_bytes(self) -> int:
+        """Memory that it holds, most of it for whitening."""
+        arrays = (self.noise.whiteners, self.noise.roots, self.screen.own, self.directions, self.components)
+        return sum(array.nbytes for array in arrays)
+
     def encode(self, snippets: NDArray[np.generic]) -> Encoded:
         """Find the share of the model in snippets that it did not learn from, and add the clean ones to the average.
 

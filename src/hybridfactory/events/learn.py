@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +13,11 @@ from threadpoolctl import threadpool_limits
 from hybridfactory.events.alignment import MAX_OFFSET, NUM_PHASES, PAD
 from hybridfactory.events.background import random_samples
 from hybridfactory.events.derivative import FittedDerivative, fit_derivative
+from hybridfactory.events.encoding import encode_spikes
 from hybridfactory.events.fit import Encoded, FittedUnit, fit_unit
 from hybridfactory.events.locate import UnitLocation, locate_units, spread_sample
 from hybridfactory.events.model import EventModel
-from hybridfactory.events.snippets import SnippetRequest, iter_slabs, read_snippets
+from hybridfactory.events.snippets import SnippetRequest, read_snippets
 from hybridfactory.events.training import MIN_TRAINING_SPIKES, TooFewSpikes
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
@@ -32,7 +34,9 @@ FITS_BYTES = 260 << 20
 ARRAYS_PER_FIT = 4
 """How many times its training snippets, in single precision on all rows looked at, a fit needs at most."""
 
-BATCH_SIZE = 64
+LEARNED_BYTES = 64 << 20
+"""Fitted models that wait for their other spikes to be read, all in one pass."""
+
 LAG_WORTH_A_NOTE_S = 1e-4
 SEARCH_S = 1e-3
 LOOKED_AT_S = 3.1e-3
@@ -97,6 +101,20 @@ class _Donor:
     rows: NDArray[np.int64]
     lag: int
 
+    @cached_property
+    def remaining(self) -> NDArray[np.int64]:
+        """Spikes with a whole window that the model does not learn from."""
+        return np.setdiff1d(np.flatnonzero(self.is_inside), self.training)
+
+
+@dataclass(frozen=True, eq=False)
+class _Learned:
+    """A donor whose model is fitted, with what its training spikes were encoded to."""
+
+    donor: _Donor
+    fitted: Fitted
+    training: Encoded
+
 
 def learn_event_models(
     recording: FlatRecording,
@@ -147,11 +165,22 @@ def learn_event_models(
     groups = list(_groups(donors, recording, settings))
     # One memory for all groups: the system takes its time to give new memory.
     arena = np.empty(max((size for _, size in groups), default=0), dtype=np.uint8)
-    for group, _ in groups:
-        for result in _learn_group(recording, group, settings, arena, progress):
-            results[result.label] = result
-        done += len(group)
-        progress("learning units", done, len(donors))
+    learned: list[_Learned] = []
+    # One BLAS thread each: the sums are then made in the same order on every machine, whatever its cores.
+    with threadpool_limits(1):
+        for group, _ in groups:
+            for donor, outcome in zip(group, _fit_group(recording, group, settings, arena, progress), strict=True):
+                if isinstance(outcome, TooFewSpikes):
+                    results[donor.label] = _too_few(donor.label, outcome.count, outcome.what)
+                else:
+                    learned.append(_Learned(donor, *outcome))
+            done += len(group)
+            progress("learning units", done, len(donors))
+            # Each pass reads a good part of the recording: as few as fit into memory.
+            is_enough = done == len(donors) or sum(unit.fitted.num_bytes for unit in learned) > LEARNED_BYTES
+            if is_enough or not any(unit.donor.remaining.size for unit in learned):
+                results |= {model.label: model for model in _encode_all(recording, learned, settings, progress)}
+                learned.clear()
     return dict(sorted(results.items()))
 
 
@@ -218,13 +247,13 @@ def _fits_at_once(donors: Sequence[_Donor], settings: ModelSettings) -> int:
     return max(NUM_WORKERS, min(processors, FITS_BYTES // (ARRAYS_PER_FIT * largest)))
 
 
-def _learn_group(
+def _fit_group(
     recording: FlatRecording,
     donors: Sequence[_Donor],
     settings: ModelSettings,
     arena: NDArray[np.uint8],
     progress: ProgressCallback,
-) -> list[EventModel | RefusedUnit]:
+) -> list[tuple[Fitted, Encoded] | TooFewSpikes]:
     """Read the training spikes of some donors in one pass, and fit their models side by side."""
     before, after = settings.samples_before + PAD, settings.samples_after + PAD
     requests = [SnippetRequest(donor.samples[donor.training], donor.rows) for donor in donors]
@@ -254,19 +283,8 @@ def _learn_group(
             random=random,
         )
 
-    # One BLAS thread each: the sums are then made in the same order on every machine, whatever its cores.
-    with threadpool_limits(1):
-        with side_by_side(work, range(len(donors)), num_workers=_fits_at_once(donors, settings)) as outcomes:
-            fits = list(outcomes)
-        snippets.clear()
-        results: list[EventModel | RefusedUnit] = []
-        learned: list[tuple[_Donor, Fitted, Encoded]] = []
-        for donor, outcome in zip(donors, fits, strict=True):
-            if isinstance(outcome, TooFewSpikes):
-                results.append(_too_few(donor.label, outcome.count, outcome.what))
-            else:
-                learned.append((donor, *outcome))
-        return results + _encode_all(recording, learned, settings, progress)
+    with side_by_side(work, range(len(donors)), num_workers=_fits_at_once(donors, settings)) as outcomes:
+        return list(outcomes)
 
 
 def _background_samples(
@@ -285,59 +303,33 @@ def _background_samples(
 
 def _encode_all(
     recording: FlatRecording,
-    learned: Sequence[tuple[_Donor, Fitted, Encoded]],
+    learned: Sequence[_Learned],
     settings: ModelSettings,
     progress: ProgressCallback,
 ) -> list[EventModel | RefusedUnit]:
     """Give every spike of the donors its own share of the model, those outside the training sample too."""
-    before, after = settings.samples_before + PAD, settings.samples_after + PAD
-    tables = []
-    remaining = []
-    for donor, _, training in learned:
-        table: Encoded = (
-            np.zeros(donor.samples.size, dtype=np.int64),
-            np.zeros((donor.samples.size, training[1].shape[1]), dtype=np.float32),
-            np.zeros(donor.samples.size, dtype=bool),
-        )
-        _store(table, donor.training, training)
-        tables.append(table)
-        remaining.append(np.setdiff1d(np.flatnonzero(donor.is_inside), donor.training))
-    requests = [
-        SnippetRequest(donor.samples[rest], donor.rows)
-        for (donor, _, _), rest in zip(learned, remaining, strict=True)
-    ]
-    # Batches of one size, cut at the unit's own spikes: rounding then cannot depend on the other units.
-    waiting: list[NDArray[np.generic]] = [np.empty((0,)) for _ in learned]
-    encoded = [0] * len(learned)
-
-    def encode(owner: int, snippets: NDArray[np.generic], is_last: bool = False) -> None:
-        """Encode what makes full batches; the rest waits for the next."""
-        queue = np.concatenate([waiting[owner], snippets]) if len(waiting[owner]) else snippets
-        count = len(queue) if is_last else len(queue) // BATCH_SIZE * BATCH_SIZE
-        for first in range(0, count, BATCH_SIZE):
-            batch = queue[first : min(first + BATCH_SIZE, count)]
-            which = remaining[owner][encoded[owner] : encoded[owner] + len(batch)]
-            encoded[owner] += len(batch)
-            _store(tables[owner], which, learned[owner][1].encode(batch))
-        waiting[owner] = queue[count:].copy()
-
-    slabs = iter_slabs(recording, requests, before=before, after=after, step="reading all spikes", progress=progress)
-    for pieces in slabs:
-        with side_by_side(lambda piece: encode(piece[0], piece[2]), pieces) as done:
-            list(done)
-    for owner, queue in enumerate(waiting):
-        if len(queue):
-            encode(owner, queue[:0], is_last=True)
+    rest = encode_spikes(
+        recording,
+        [SnippetRequest(unit.donor.samples[unit.donor.remaining], unit.donor.rows) for unit in learned],
+        [unit.fitted.encode for unit in learned],
+        before=settings.samples_before + PAD,
+        after=settings.samples_after + PAD,
+        progress=progress,
+    )
     models = []
-    for (donor, fitted, _), (phases, coefficients, clean) in zip(learned, tables, strict=True):
-        averaged, moved = fitted.averaged(coefficients, np.isin(np.arange(len(clean)), donor.training))
-        models.append(_finish(recording, donor, averaged, (phases, moved, clean), settings))
+    for unit, batches in zip(learned, rest, strict=True):
+        num_spikes = unit.donor.samples.size
+        is_known = np.concatenate([unit.donor.training, unit.donor.remaining])
+        phases = np.zeros(num_spikes, dtype=np.int64)
+        coefficients = np.zeros((num_spikes, unit.training[1].shape[1]), dtype=np.float32)
+        clean = np.zeros(num_spikes, dtype=np.bool_)
+        for table, parts in zip(
+            (phases, coefficients, clean), zip(unit.training, *batches, strict=True), strict=True
+        ):
+            table[is_known] = np.concatenate(parts)
+        averaged, moved = unit.fitted.averaged(coefficients, np.isin(np.arange(num_spikes), unit.donor.training))
+        models.append(_finish(recording, unit.donor, averaged, (phases, moved, clean), settings))
     return models
-
-
-def _store(table: Encoded, which: NDArray[np.int64], part: Encoded) -> None:
-    phases, coefficients, clean = table
-    phases[which], coefficients[which], clean[which] = part
 
 
 def _finish(
