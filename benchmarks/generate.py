@@ -3,6 +3,7 @@
     python benchmarks/generate.py                        all cases: 16 GB of free disk, most of an hour
     python benchmarks/generate.py --quick                a smoke run, under a minute
     python benchmarks/generate.py --cases ten long --original
+    python benchmarks/generate.py --cases huge --cold    larger than most machines' memory: 70 GB of free disk
 
 In turn, in one run: `cp`; `hybridfactory generate` (a new process each time, so start-up, model fitting and ground
 truth count); SpikeInterface's `generate_hybrid_recording` + `save` with two jobs, in the same environment; and with
@@ -12,10 +13,10 @@ rows; hybridfactory learns from each donor's spikes how the unit varies, while i
 How lifelike the events are is measured by realism.py.
 
 Before each timing the last target is removed, dirty pages are written out, and the source is read once, so that all
-find it in the page cache (as far as it fits). The clock runs until the target has been seen onto the disk by fsync.
-`cp` and SpikeInterface write through the page cache, hybridfactory around it. "cpu" is the processor time of the
-process tree: where others use the machine, it says more than the clock. An untimed run first compiles what is
-compiled once.
+find it in the page cache (as far as it fits); with --cold it is taken out of there. The clock runs until the target
+has been seen onto the disk by fsync. `cp` and SpikeInterface write through the page cache, hybridfactory around it.
+"cpu" is the processor time of the process tree: where others use the machine, it says more than the clock. An untimed
+run first compiles what is compiled once.
 
 Memory is measured in one more run of each, which isn't timed: looking takes a seventh of a core. (The tool of 2018,
 which takes long, is timed and looked at together.) It is the sum of proportional set sizes over the process tree,
@@ -83,7 +84,9 @@ CASES = {
     "many": [Case(385, 60, 200, 10.0, units_per_donor=20)],
     "donors": [Case(385, 60, 200, 10.0)],
     "growth": [Case(385, seconds, 10, 5.0) for seconds in (30, 60, 120, 240)],
+    "huge": [Case(385, 1500, 10, 5.0)],
 }
+USUAL = [name for name in CASES if name != "huge"]
 QUICK = Case(34, 6, 2, 12.0)
 PROBES = {34: eMouse, 385: neuropixels3a}
 
@@ -243,7 +246,15 @@ def install_original(folder: Path) -> Path | None:
 
 
 def measure(
-    case: Case, folder: Path, contestant: str, command: list[str], target: Path, timed: bool, watched: bool
+    case: Case,
+    folder: Path,
+    contestant: str,
+    command: list[str],
+    target: Path,
+    *,
+    timed: bool,
+    watched: bool,
+    cold: bool,
 ) -> Run:
     """Run a contestant from the same starting point as all others."""
     source = folder / "recording.bin"
@@ -251,7 +262,9 @@ def measure(
     (folder / "out").mkdir()
     os.sync()
     with source.open("rb") as stream:
-        while stream.read(16 << 20):
+        if cold:
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        while not cold and stream.read(16 << 20):
             pass
     with tempfile.TemporaryFile() as messages:
         began, used = time.perf_counter(), os.times()
@@ -278,7 +291,7 @@ def measure(
     return Run(str(case), contestant, *times, events, *memory, error)
 
 
-def run_case(case: Case, folder: Path, repeats: int, original: Path | None) -> list[Run]:
+def run_case(case: Case, folder: Path, repeats: int, original: Path | None, *, cold: bool = False) -> list[Run]:
     num_bytes = 2 * case.rows * case.seconds * FREQUENCY
     if shutil.disk_usage(folder).free < 2.2 * num_bytes:
         say(f"{case}: left out, since it needs {2.2e-9 * num_bytes:.0f} GB of free disk")
@@ -292,7 +305,8 @@ def run_case(case: Case, folder: Path, repeats: int, original: Path | None) -> l
             timed = repeat < repeats
             # Whoever comes first changes, so that no one always follows the same neighbour.
             for contestant, command, target in turns[repeat % 3 :] + turns[: repeat % 3]:
-                run = measure(case, Path(name), contestant, command, target, timed, not timed or contestant == "2018")
+                how = {"timed": timed, "watched": not timed or contestant == "2018", "cold": cold}
+                run = measure(case, Path(name), contestant, command, target, **how)
                 outcome = run.error or (f"{run.seconds:.2f} s" if timed else f"peak {run.peak_mb:.0f} MB")
                 say(f"{case}: {f'{repeat + 1}/{repeats}' if timed else 'memory'} {contestant}: {outcome}")
                 if run.error and contestant != "2018":
@@ -362,9 +376,10 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one small case, once")
-    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=USUAL)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--original", action="store_true", help="the tool of 2018 too: minutes to an hour a case")
+    parser.add_argument("--cold", action="store_true", help="sources are not in the page cache")
     parser.add_argument("--folder", type=Path, help="where to work (default: the folder for temporary files)")
     asked = parser.parse_args()
     cases = [QUICK] if asked.quick else list(dict.fromkeys(case for name in asked.cases for case in CASES[name]))
@@ -375,14 +390,20 @@ def main() -> None:
         say("warming up, not counted")
         run_case(QUICK, Path(name), 1, None)
         for case in cases:
-            runs += run_case(case, Path(name), 1 if asked.quick else asked.repeats, original)
+            runs += run_case(case, Path(name), 1 if asked.quick else asked.repeats, original, cold=asked.cold)
     table = summarize(runs)
     lines = fit_growth(table)
     for title, rows in [*table.items(), *([("growth with length", lines)] if lines else [])]:
         print_rows(title, rows)
     path = Path(__file__).parent / "results" / f"generate-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     path.parent.mkdir(exist_ok=True)
-    content = {"machine": machine, "table": table, "growth": lines, "runs": [known(run) for run in runs]}
+    content = {
+        "machine": machine,
+        "cold": asked.cold,
+        "table": table,
+        "growth": lines,
+        "runs": [known(run) for run in runs],
+    }
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     say(f"\nwritten to benchmarks/results/{path.name}")
 

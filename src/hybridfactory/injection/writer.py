@@ -152,13 +152,14 @@ def _over_regions(
             return first, counts, found
 
         summed = 0
+        done = np.cumsum(np.diff(regions.bytes, axis=1))
         with side_by_side(work, shares, num_workers=NUM_WRITERS) as results:
             for share, (first, counts, found) in zip(shares, results, strict=True):
                 checksums[summed : summed + len(found)] = found
                 summed += len(found)
                 if clipped is not None:
                     clipped[first : first + counts.size] += counts
-                progress(step, min(share.stop, len(regions)), len(regions))
+                progress(step, int(done[: share.stop][-1]), int(done[-1]))
     return checksums
 
 
