@@ -3,6 +3,7 @@
 import errno
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
@@ -237,3 +238,26 @@ def test_a_disk_that_fails_to_take_it_is_an_error(target, monkeypatch):
 def test_the_block_s_own_error_comes_first(target):
     with pytest.raises(KeyError), flushing([target]):
         raise KeyError
+
+
+class Interrupting(ThreadPoolExecutor):
+    """Is interrupted as soon as work has begun, before the next line is reached."""
+
+    def submit(self, function, *arguments):
+        super().submit(function, *arguments)
+        raise KeyboardInterrupt
+
+
+def test_an_interruption_right_after_the_start_waits_for_nothing(target, tmp_path, monkeypatch):
+    """A signal between two lines once left a run waiting for ever."""
+    monkeypatch.setattr(copying, "ThreadPoolExecutor", Interrupting)
+    with pytest.raises(KeyboardInterrupt), flushing([target]):
+        pass
+
+    def copy_until_stopped(*_paths, stop, **_rest):
+        assert stop.wait(60)
+        return 0
+
+    monkeypatch.setattr(copying, "copy_file", copy_until_stopped)
+    with pytest.raises(KeyboardInterrupt), copying.copying([target.path], [tmp_path / "other"]):
+        pass

@@ -67,8 +67,8 @@ def hashing(paths: Sequence[Path]) -> Iterator[Callable[[], list[str]]]:
     """
     stop = Event()
     with ThreadPoolExecutor(1) as pool:
-        futures = [pool.submit(sha256_of, path, stop=stop) for path in paths]
         try:
+            futures = [pool.submit(sha256_of, path, stop=stop) for path in paths]
             yield lambda: [future.result() for future in futures]
         finally:
             stop.set()

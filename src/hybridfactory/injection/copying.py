@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 
 from hybridfactory.errors import RecordingError
 from hybridfactory.injection.target_file import TargetFile, aligned_memory
@@ -161,20 +161,19 @@ def flushing(targets: Sequence[TargetFile]) -> Iterator[None]:
     What goes through the page cache the system would keep there, and leave the disk idle, until it is told at the
     end that it matters.
     """
-    stop = Event()
+    # A lock is let go of in any case; between two lines that set an event, a signal may end the program.
+    at_work = Lock()
     cached = [target.descriptor for target in targets if not target.is_direct]
 
     def flush() -> None:
-        while cached and not stop.wait(SECONDS_BETWEEN_LOOKS):
+        while cached and not at_work.acquire(timeout=SECONDS_BETWEEN_LOOKS):
             for descriptor in cached:
                 os.fdatasync(descriptor)
 
     with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(flush)
-        try:
+        with at_work:
+            future = pool.submit(flush)
             yield
-        finally:
-            stop.set()
         future.result()
     for target in targets:
         os.fsync(target.descriptor)
@@ -230,8 +229,8 @@ def copying(sources: Sequence[Path], targets: Sequence[Path]) -> Iterator[Callab
         return future.result()
 
     with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(work)
         try:
+            future = pool.submit(work)
             yield finish
         finally:
             stop.set()
