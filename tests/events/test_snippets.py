@@ -1,5 +1,7 @@
 """Windows out of a recording, and their baselines."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from hybridfactory.events import blocks as blocks_module
 from hybridfactory.events.locate import locate_units, spread_sample
 from hybridfactory.events.snippets import SnippetRequest, iter_snippets, read_snippets, remove_baseline
-from hybridfactory.recording.flat import open_flat_recording
+from hybridfactory.recording.flat import FlatReader, open_flat_recording
 
 
 @pytest.fixture
@@ -118,3 +120,33 @@ def test_main_row_and_lag_are_found(short_bench, lag):
     )
     assert [place.column for place in found] == [np.abs(unit.mean).max(axis=0).argmax() for unit in (down, up)]
     assert [place.lag for place in found] == pytest.approx([lag, lag], abs=1)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 700])
+def test_what_is_read_was_announced_once_and_before(two_files, monkeypatch, block_bytes):
+    monkeypatch.setattr(blocks_module, "BLOCK_BYTES", block_bytes)
+    told, read = [], []
+    read_into = FlatReader.read_into
+
+    def listen(self, traces, file_index, start):
+        read.append((file_index, start, start + len(traces)))
+        assert read[-1] in told
+        read_into(self, traces, file_index, start)
+
+    monkeypatch.setattr(FlatReader, "read_into", listen)
+    monkeypatch.setattr(FlatReader, "announce", lambda self, *piece: told.append(piece))
+    samples = np.sort(np.concatenate([np.arange(20, 1180, 37), np.arange(1510, 3900, 61)]))
+    read_snippets(two_files, [SnippetRequest(samples, np.array([0, 2]))], before=5, after=5)
+    assert len(set(told)) == len(told) > blocks_module.BLOCKS_ANNOUNCED
+    assert sorted(told) == sorted(read)
+
+
+def test_where_nothing_can_be_announced_it_is_read_all_the_same(two_files, monkeypatch):
+    def refuse(*_arguments):
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(os, "posix_fadvise", refuse)
+    request = SnippetRequest(np.array([100, 2000]), np.array([1]))
+    assert np.array_equal(
+        read_snippets(two_files, [request], before=3, after=3)[0], expected(request.samples, request.rows, 3, 3)
+    )
