@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfactory.errors import OutputError
-from hybridfactory.probes.npz_file import NpzDamageError, read_npz
+from hybridfactory.probes.npz_file import NpzDamageError, read_npz, write_npz
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording, read_fully
 from hybridfactory.recording.side_by_side import side_by_side
@@ -111,13 +111,12 @@ def _close(descriptors: Iterable[int]) -> None:
 
 def save_journal(journal: Journal, path: Path) -> None:
     """Store a journal as a compressed .npz archive: some bytes per event."""
-    with path.open("wb") as stream:
-        np.savez_compressed(
-            stream,
-            starts=journal.ranges[:, 0],
-            lengths=np.diff(journal.ranges, axis=1)[:, 0],
-            checksums=journal.checksums,
-        )
+    arrays = {
+        "starts": journal.ranges[:, 0],
+        "lengths": np.diff(journal.ranges, axis=1)[:, 0],
+        "checksums": journal.checksums,
+    }
+    write_npz(path, arrays, is_compressed=True)
 
 
 def load_journal(path: Path, recording: FlatRecording) -> Journal:

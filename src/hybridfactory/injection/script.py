@@ -16,7 +16,7 @@ from hybridfactory.events.model import EventModel
 from hybridfactory.injection.kernel import EventArrays
 from hybridfactory.injection.script_check import fault_of_script
 from hybridfactory.plan.plan import InjectionPlan, PlannedUnit, Removal
-from hybridfactory.probes.npz_file import NpzDamageError, read_npz
+from hybridfactory.probes.npz_file import NpzDamageError, read_npz, write_npz
 
 __all__ = ["InjectionScript", "load_script", "save_script", "write_script"]
 
@@ -263,7 +263,7 @@ def _starts(sizes: list[int]) -> NDArray[np.int64]:
 
 def save_script(script: InjectionScript, path: Path) -> None:
     """Store a script as an uncompressed .npz archive, one array per field."""
-    np.savez(path, **{item.name: getattr(script, item.name) for item in fields(script)})
+    write_npz(path, {item.name: getattr(script, item.name) for item in fields(script)})
 
 
 def load_script(path: Path) -> InjectionScript:

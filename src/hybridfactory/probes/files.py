@@ -8,7 +8,7 @@ import numpy as np
 
 from hybridfactory.errors import MissingFileError, OutputError, ProbeError
 from hybridfactory.probes.arrays import one_line
-from hybridfactory.probes.npz_file import NpzDamageError, read_npz
+from hybridfactory.probes.npz_file import NpzDamageError, read_npz, write_npz
 from hybridfactory.probes.presets import custom_probe
 from hybridfactory.probes.probe import Probe
 
@@ -38,8 +38,7 @@ def save_probe(probe: Probe, path: str | PathLike[str]) -> None:
     if probe.shank_ids is not None:
         parts["shank_ids"] = np.array(probe.shank_ids, dtype=np.str_)
     try:
-        with Path(path).open("wb") as stream:
-            np.savez(stream, **parts)
+        write_npz(Path(path), parts)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}") from error
 

@@ -1,10 +1,11 @@
-"""Read npz archives without trusting them: no pickles, and no memory for what the file does not hold."""
+"""Archives of arrays. They are read without trust: no pickles, and no memory for what the file does not hold."""
 
 import math
 import tokenize
 import warnings
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-__all__ = ["NpzDamageError", "read_npz"]
+__all__ = ["NpzDamageError", "read_npz", "write_npz"]
 
 # What this program writes is not compressed; others may, but no archive of numbers shrinks to less than that.
 LARGEST_RATIO = 50
@@ -21,6 +22,24 @@ LARGEST_MEMBER_COUNT = 1000
 
 class NpzDamageError(Exception):
     """The text says what is wrong; whoever reads the file knows which, and what to do about it."""
+
+
+def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]], *, is_compressed: bool = False) -> None:
+    """Write arrays as `numpy.savez` does, and let go of the file in any case.
+
+    Some versions of NumPy leave the archive open where the disk is full, and Python tells of it long after.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    arrays : mapping of str to numpy.ndarray
+    is_compressed : bool
+    """
+    method = zipfile.ZIP_DEFLATED if is_compressed else zipfile.ZIP_STORED
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, values in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                npy_format.write_array(stream, values, allow_pickle=False)
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:

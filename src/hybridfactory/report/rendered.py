@@ -46,6 +46,10 @@ class _RenderingReader(FlatReader):
         self.plain.read_into(traces, file_index, start)
         render_in_place(traces, self.recording.files[file_index].start_sample + start, self.script)
 
+    def announce(self, file_index: int, start: int, stop: int) -> None:
+        """Tell the system which of the source's samples will soon be read."""
+        self.plain.announce(file_index, start, stop)
+
 
 def open_source_and_hybrid(manifest: Manifest) -> tuple[FlatRecording, FlatRecording, str]:
     """Open the recordings of a finished run.
