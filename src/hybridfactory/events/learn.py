@@ -139,28 +139,8 @@ def learn_event_models(
     dict of int to EventModel or RefusedUnit
         In ascending order of label. The result for one unit does not depend on which others there are.
     """
-    search = max(round(SEARCH_S * recording.sampling_frequency), 1)
-    results: dict[int, EventModel | RefusedUnit] = {}
-    located: list[tuple[int, NDArray[np.int64]]] = []
-    for label in sorted(trains):
-        searchable = trains[label][recording.holds_window(trains[label], 2 * search, 2 * search)]
-        if searchable.size < MIN_TRAINING_SPIKES:
-            results[label] = _too_few(label, searchable.size, "spikes away from the files' ends")
-        else:
-            located.append((label, searchable))
-    locations = locate_units(
-        recording, [train for _, train in located], sites.rows, search_samples=search, progress=progress
-    )
-    donors: list[_Donor] = []
-    for (label, _), location in zip(located, locations, strict=True):
-        donor = _prepare(recording, label, trains[label], location, sites, settings)
-        if donor.training.size < MIN_TRAINING_SPIKES:
-            window = f"{settings.samples_before} + 1 + {settings.samples_after} samples"
-            results[label] = _too_few(
-                label, donor.training.size, f"spikes with a whole window ({window}) inside a file"
-            )
-        else:
-            donors.append(donor)
+    donors, refused = _find_donors(recording, trains, sites, settings, progress)
+    results: dict[int, EventModel | RefusedUnit] = {unit.label: unit for unit in refused}
     done = 0
     groups = list(_groups(donors, recording, settings))
     # One memory for all groups: the system takes its time to give new memory.
@@ -182,6 +162,39 @@ def learn_event_models(
                 results |= {model.label: model for model in _encode_all(recording, learned, settings, progress)}
                 learned.clear()
     return dict(sorted(results.items()))
+
+
+def _find_donors(
+    recording: FlatRecording,
+    trains: Mapping[int, NDArray[np.int64]],
+    sites: Sites,
+    settings: ModelSettings,
+    progress: ProgressCallback,
+) -> tuple[list[_Donor], list[RefusedUnit]]:
+    """Locate the units, and refuse those with too few spikes."""
+    search = max(round(SEARCH_S * recording.sampling_frequency), 1)
+    refused: list[RefusedUnit] = []
+    located: list[tuple[int, NDArray[np.int64]]] = []
+    for label in sorted(trains):
+        searchable = trains[label][recording.holds_window(trains[label], 2 * search, 2 * search)]
+        if searchable.size < MIN_TRAINING_SPIKES:
+            refused.append(_too_few(label, searchable.size, "spikes away from the files' ends"))
+        else:
+            located.append((label, searchable))
+    locations = locate_units(
+        recording, [train for _, train in located], sites.rows, search_samples=search, progress=progress
+    )
+    donors: list[_Donor] = []
+    for (label, _), location in zip(located, locations, strict=True):
+        donor = _prepare(recording, label, trains[label], location, sites, settings)
+        if donor.training.size < MIN_TRAINING_SPIKES:
+            window = f"{settings.samples_before} + 1 + {settings.samples_after} samples"
+            refused.append(
+                _too_few(label, donor.training.size, f"spikes with a whole window ({window}) inside a file")
+            )
+        else:
+            donors.append(donor)
+    return donors, refused
 
 
 def _too_few(label: int, count: int, what: str) -> RefusedUnit:
@@ -323,10 +336,8 @@ def _encode_all(
         phases = np.zeros(num_spikes, dtype=np.int64)
         coefficients = np.zeros((num_spikes, unit.training[1].shape[1]), dtype=np.float32)
         clean = np.zeros(num_spikes, dtype=np.bool_)
-        for table, parts in zip(
-            (phases, coefficients, clean), zip(unit.training, *batches, strict=True), strict=True
-        ):
-            table[is_known] = np.concatenate(parts)
+        known = (np.concatenate(parts) for parts in zip(unit.training, *batches, strict=True))
+        phases[is_known], coefficients[is_known], clean[is_known] = known
         averaged, moved = unit.fitted.averaged(coefficients, np.isin(np.arange(num_spikes), unit.donor.training))
         models.append(_finish(recording, unit.donor, averaged, (phases, moved, clean), settings))
     return models
