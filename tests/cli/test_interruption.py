@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from hybridfactory.cli import entry
 from hybridfactory.cli.interruption import Interrupted, stop_signals_raise
 
 
@@ -61,3 +62,19 @@ def test_other_errors_go_where_they_went(monkeypatch: pytest.MonkeyPatch) -> Non
     with stop_signals_raise():
         del thing
     assert seen == [ValueError]
+
+
+def test_what_breaks_because_of_a_signal_is_an_interruption(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As Python's own locks do, when a signal comes while one is taken."""
+
+    def broken(_arguments: object) -> int:
+        try:
+            raise Interrupted(15)
+        except Interrupted:
+            raise RuntimeError("release unlocked lock")  # noqa: B904
+
+    monkeypatch.setattr(entry, "_run", broken)
+    assert entry.main([]) == 143
+    assert capsys.readouterr().err == "hybridfactory: interrupted\n"

@@ -125,10 +125,14 @@ def program() -> NoReturn:
 
 
 def _interruption_behind(error: BaseException) -> BaseException | None:
-    """Find the signal that an error comes from: Python 3.11 wraps what is raised while a class is being made."""
-    cause = error.__cause__
+    """Find the signal that an error comes from.
+
+    Python 3.11 wraps what is raised while a class is being made; and where a signal comes within its own locks,
+    letting go of them fails.
+    """
+    cause = error.__cause__ or error.__context__
     while cause is not None and not isinstance(cause, KeyboardInterrupt | Interrupted):
-        cause = cause.__cause__
+        cause = cause.__cause__ or cause.__context__
     return cause
 
 

@@ -37,20 +37,24 @@ def staging_folder(output_directory: Path, *, tell: Callable[[str], None] = lamb
     OutputError
         If the folder cannot be written to, or another run is writing there.
     """
-    created = _make(output_directory)
+    created = [parent for parent in (output_directory, *output_directory.parents) if not parent.exists()]
     staging = output_directory / STAGING_NAME
     try:
+        _make(output_directory)
         with locked(output_directory, tell=tell):
+            # A signal may come between any two lines, so that what it would leave is made within the block.
             try:
-                staging.mkdir()
-            except OSError as error:
-                raise _unwritable(output_directory, error) from error
-            try:
+                try:
+                    staging.mkdir()
+                except OSError as error:
+                    raise _unwritable(output_directory, error) from error
                 yield staging
             finally:
-                # What is still to be given back, if the disk failed meanwhile, must wait for the next run.
-                if not (staging / MOVES_NAME).exists():
-                    shutil.rmtree(staging, ignore_errors=True)
+                try:
+                    _clear(staging)
+                except BaseException:
+                    _clear(staging)  # a signal comes only once
+                    raise
     except BaseException:
         _remove_empty(created)
         raise
@@ -131,23 +135,30 @@ def _readable(num_bytes: int) -> str:
     return f"{num_bytes / 1e9:.1f} GB"
 
 
-def _make(folder: Path) -> list[Path]:
-    """Create a folder and its parents; those created, innermost first."""
-    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+def _make(folder: Path) -> None:
+    """Create a folder and its parents."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        _remove_empty(missing)
         raise OutputError(
             f"output_directory {folder} cannot be created ({error.strerror}): choose another folder, or change "
             "permissions"
         ) from error
-    return missing
+
+
+def _clear(staging: Path) -> None:
+    """Remove the folder for unfinished files."""
+    # What is still to be given back, if the disk failed meanwhile, must wait for the next run.
+    if not (staging / MOVES_NAME).exists():
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders that are there and empty, innermost first."""
     for folder in folders:
         try:
             folder.rmdir()
+        except FileNotFoundError:
+            continue
         except OSError:
             return
