@@ -1,11 +1,14 @@
 """One run at a time in an output folder."""
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from hybridfactory.errors import OutputError
+from hybridfactory.injection import staging
 from hybridfactory.injection.staging import staging_folder
 
 
@@ -33,3 +36,31 @@ def test_the_lock_dies_with_its_process(tmp_path):
         pass
     assert len(left) == 1 and "unfinished files" in left[0]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("stage", ["made", "removed"])
+def test_a_signal_while_the_folder_is_made_or_removed_leaves_nothing(tmp_path, monkeypatch, stage):
+    """It may come between any two lines; a second one is not heard."""
+    made, removed = Path.mkdir, shutil.rmtree
+    heard = []
+
+    def interrupt():
+        if not heard:
+            heard.append(stage)
+            raise KeyboardInterrupt
+
+    def mkdir(path, *arguments, **named):
+        made(path, *arguments, **named)
+        if stage == "made" and path.name == staging.STAGING_NAME:
+            interrupt()
+
+    def rmtree(path, *arguments, **named):
+        if stage == "removed":
+            interrupt()
+        removed(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    with pytest.raises(KeyboardInterrupt), staging_folder(tmp_path / "deep" / "out"):
+        pass
+    assert heard and not (tmp_path / "deep").exists()
