@@ -263,7 +263,7 @@ def test_progress_reaches_its_end(short_bench):
         short_bench.settings,
         progress=lambda *call: calls.append(call),
     )
-    assert all(0 < done <= total for _, done, total in calls)
+    assert all(0 <= done <= total for _, done, total in calls)
     last = {step: (done, total) for step, done, total in calls}
     assert all(done == total for done, total in last.values())
 

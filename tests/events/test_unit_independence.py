@@ -73,9 +73,7 @@ def test_other_units_and_their_order_change_nothing(trained, monkeypatch):
     assert models[3].num_training_spikes <= 150 < models[3].donor_samples.size
     assert list(models) == [3, 11, 14]
     for labels in ([3], [11, 3], [14, 11]):
-        # A group per unit is what many units come to.
-        monkeypatch.setattr(learn_module, "GROUP_BYTES", 1 if labels in ([11, 3], [14, 11]) else 192 << 20)
-        # And each may have to be encoded by itself.
+        # With many units, some are encoded before others are fitted.
         monkeypatch.setattr(learn_module, "LEARNED_BYTES", 1 if labels == [14, 11] else 64 << 20)
         some_models, some_plan = run(bench, recording, {label: trains[label] for label in labels})
         assert list(some_models) == sorted(labels)

@@ -310,7 +310,7 @@ def test_the_bytes_do_not_depend_on_how_the_work_is_cut(
     else:
         monkeypatch.setattr(blocks, "BLOCK_BYTES", 100_000)
         monkeypatch.setattr(snippets, "SLAB_BYTES", 100_000)
-        monkeypatch.setattr(learn, "GROUP_BYTES", 1)
+        monkeypatch.setattr(learn, "LEARNED_BYTES", 1)
     small_world.run(tmp_path / "second", ground_truth_units=[4, 1])
     first, second = contents(tmp_path / "first"), contents(tmp_path / "second")
     assert without_run_specifics(first) == without_run_specifics(second)

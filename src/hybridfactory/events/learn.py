@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,8 +30,9 @@ MAX_TRAINING_SPIKES = 1000
 NUM_BACKGROUND_WINDOWS = 400
 CANDIDATE_RADIUS_UM = 300.0
 MAX_CANDIDATE_ROWS = 64
-GROUP_BYTES = 100 << 20
-FITS_BYTES = 260 << 20
+FITS_BYTES = 320 << 20
+"""For fits side by side, with the snippets that they learn from."""
+
 ARRAYS_PER_FIT = 4
 """How many times its training snippets, in single precision on all rows looked at, a fit needs at most."""
 
@@ -141,26 +143,13 @@ def learn_event_models(
     """
     donors, refused = _find_donors(recording, trains, sites, settings, progress)
     results: dict[int, EventModel | RefusedUnit] = {unit.label: unit for unit in refused}
-    done = 0
-    groups = list(_groups(donors, recording, settings))
-    # One memory for all groups: the system takes its time to give new memory.
-    arena = np.empty(max((size for _, size in groups), default=0), dtype=np.uint8)
-    learned: list[_Learned] = []
+    waiting = deque(donors)
     # One BLAS thread each: the sums are then made in the same order on every machine, whatever its cores.
     with threadpool_limits(1):
-        for group, _ in groups:
-            for donor, outcome in zip(group, _fit_group(recording, group, settings, arena, progress), strict=True):
-                if isinstance(outcome, TooFewSpikes):
-                    results[donor.label] = _too_few(donor.label, outcome.count, outcome.what)
-                else:
-                    learned.append(_Learned(donor, *outcome))
-            done += len(group)
-            progress("learning units", done, len(donors))
-            # Each pass reads a good part of the recording: as few as fit into memory.
-            is_enough = done == len(donors) or sum(unit.fitted.num_bytes for unit in learned) > LEARNED_BYTES
-            if is_enough or not any(unit.donor.remaining.size for unit in learned):
-                results |= {model.label: model for model in _encode_all(recording, learned, settings, progress)}
-                learned.clear()
+        while waiting:
+            learned, refused = _fit_some(recording, waiting, len(donors), settings, progress)
+            found = [*refused, *_encode_all(recording, learned, settings, progress)]
+            results |= {unit.label: unit for unit in found}
     return dict(sorted(results.items()))
 
 
@@ -230,74 +219,67 @@ def _prepare(
     )
 
 
-def _groups(
-    donors: Sequence[_Donor], recording: FlatRecording, settings: ModelSettings
-) -> Iterator[tuple[list[_Donor], int]]:
-    """Split the donors so that the snippets of a group fit into `GROUP_BYTES`; each with the bytes it needs.
-
-    Of those that fit, one that would be fitted while the other workers have nothing to do is left for the next.
-    """
-    width = settings.samples_before + 1 + settings.samples_after + 2 * PAD
-    sizes = [
-        (donor.training.size + NUM_BACKGROUND_WINDOWS) * width * donor.rows.size * recording.dtype.itemsize
-        for donor in donors
-    ]
-    first = 0
-    while first < len(donors):
-        count = max(int(np.searchsorted(np.cumsum(sizes[first:]), GROUP_BYTES, side="right")), 1)
-        at_once = _fits_at_once(donors[first : first + count], settings)
-        if at_once < count < len(donors) - first:
-            count -= count % at_once
-        yield list(donors[first : first + count]), sum(sizes[first : first + count])
-        first += count
-
-
-def _fits_at_once(donors: Sequence[_Donor], settings: ModelSettings) -> int:
-    """Give every processor a fit, as far as these fit into memory; what comes out does not depend on it."""
-    num_samples = settings.samples_before + 1 + settings.samples_after
-    largest = max(donor.training.size * donor.rows.size for donor in donors) * num_samples * 4
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(NUM_WORKERS, min(processors, FITS_BYTES // (ARRAYS_PER_FIT * largest)))
-
-
-def _fit_group(
+def _fit_some(
     recording: FlatRecording,
-    donors: Sequence[_Donor],
+    waiting: deque[_Donor],
+    num_donors: int,
     settings: ModelSettings,
-    arena: NDArray[np.uint8],
     progress: ProgressCallback,
-) -> list[tuple[Fitted, Encoded] | TooFewSpikes]:
-    """Read the training spikes of some donors in one pass, and fit their models side by side."""
-    before, after = settings.samples_before + PAD, settings.samples_after + PAD
-    requests = [SnippetRequest(donor.samples[donor.training], donor.rows) for donor in donors]
-    requests += [
-        SnippetRequest(_background_samples(recording, donor, settings, before, after), donor.rows) for donor in donors
-    ]
-    snippets = read_snippets(
-        recording,
-        requests,
-        before=before,
-        after=after,
-        step="reading training spikes",
-        progress=progress,
-        arena=arena,
+) -> tuple[list[_Learned], list[RefusedUnit]]:
+    """Fit models side by side, for as many of those that wait as may be encoded in one pass over the recording."""
+    learned: list[_Learned] = []
+    refused: list[RefusedUnit] = []
+    num_before = num_donors - len(waiting)
+    num_workers = _fits_at_once(waiting, recording, settings)
+
+    def next_donors() -> Iterator[_Donor]:
+        while waiting and sum(unit.fitted.num_bytes for unit in learned) <= LEARNED_BYTES:
+            yield waiting.popleft()
+
+    def fit(donor: _Donor) -> tuple[_Donor, tuple[Fitted, Encoded] | TooFewSpikes]:
+        return donor, _fit_one(recording, donor, settings)
+
+    progress("learning units", num_before, num_donors)
+    with side_by_side(fit, next_donors(), num_workers=num_workers) as outcomes:
+        for donor, outcome in outcomes:
+            if isinstance(outcome, TooFewSpikes):
+                refused.append(_too_few(donor.label, outcome.count, outcome.what))
+            else:
+                learned.append(_Learned(donor, *outcome))
+            progress("learning units", num_before + len(learned) + len(refused), num_donors)
+    return learned, refused
+
+
+def _fits_at_once(donors: Iterable[_Donor], recording: FlatRecording, settings: ModelSettings) -> int:
+    """Give every processor a fit, as far as these fit into memory; what comes out does not depend on it."""
+    width, itemsize = settings.samples_before + 1 + settings.samples_after, recording.dtype.itemsize
+    bytes_per_fit = max(
+        donor.rows.size
+        * width
+        * ((donor.training.size + NUM_BACKGROUND_WINDOWS) * itemsize + donor.training.size * ARRAYS_PER_FIT * 4)
+        for donor in donors
     )
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(NUM_WORKERS, min(processors, FITS_BYTES // bytes_per_fit))
+
+
+def _fit_one(
+    recording: FlatRecording, donor: _Donor, settings: ModelSettings
+) -> tuple[Fitted, Encoded] | TooFewSpikes:
+    """Read a donor's training spikes and its background in one pass, and fit its model."""
+    before, after = settings.samples_before + PAD, settings.samples_after + PAD
+    times = donor.samples[donor.training], _background_samples(recording, donor, settings, before, after)
+    requests = [SnippetRequest(samples, donor.rows) for samples in times]
+    spikes, background = read_snippets(recording, requests, before=before, after=after)
     fit = fit_unit if settings.construction == "shrunk_svd" else fit_derivative
-
-    def work(position: int) -> tuple[Fitted, Encoded] | TooFewSpikes:
-        random = np.random.default_rng([settings.seed, (donors[position].label - settings.label_base) % 2**64])
-        spikes, background = snippets[position], snippets[position + len(donors)]
-        return fit(
-            spikes,
-            background,
-            samples_before=settings.samples_before,
-            fade_samples=settings.fade_samples(recording.sampling_frequency),
-            max_rank=settings.max_rank,
-            random=random,
-        )
-
-    with side_by_side(work, range(len(donors)), num_workers=_fits_at_once(donors, settings)) as outcomes:
-        return list(outcomes)
+    return fit(
+        spikes,
+        background,
+        samples_before=settings.samples_before,
+        fade_samples=settings.fade_samples(recording.sampling_frequency),
+        max_rank=settings.max_rank,
+        random=np.random.default_rng([settings.seed, (donor.label - settings.label_base) % 2**64]),
+    )
 
 
 def _background_samples(
