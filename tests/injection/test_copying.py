@@ -1,6 +1,7 @@
 """The source's bytes into another file, and onto the disk."""
 
 import errno
+import mmap
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -105,6 +106,49 @@ class TestCopyFile:
         monkeypatch.setattr(copying, "_share_blocks", shrink)
         with pytest.raises(RecordingError, match="became shorter"):
             copy_file(source, tmp_path / "b")
+
+    @pytest.mark.parametrize("left", [4096 * 3, 4096 * 3 + 500])
+    def test_a_source_that_shrinks_while_its_pages_are_written_is_an_error(
+        self, tmp_path, monkeypatch, around_cache, left
+    ):
+        """What is no longer there the system refuses to read, or shows as zeros up to the page's end."""
+        source, write = tmp_path / "a", os.pwrite
+        source.write_bytes(os.urandom(50_000))
+
+        def shrink_and_write(descriptor, data, offset):
+            os.truncate(source, left)
+            return write(descriptor, data, offset)
+
+        monkeypatch.setattr(os, "pwrite", shrink_and_write)
+        monkeypatch.setattr(copying, "DIRECT_BYTES", 8192)
+        with pytest.raises(RecordingError, match="became shorter"):
+            copy_file(source, tmp_path / "b")
+        monkeypatch.setattr(copying, "DIRECT_BYTES", 50_000)
+        source.write_bytes(os.urandom(50_000))
+        with pytest.raises(RecordingError, match="became shorter"):
+            copy_file(source, tmp_path / "b")
+
+    @pytest.mark.parametrize("failing", ["mmap", "pwrite"])
+    def test_where_pages_cannot_be_written_they_are_read(self, tmp_path, monkeypatch, around_cache, failing):
+        """File systems without maps, and sources whose pages cannot be brought into memory."""
+        write = os.pwrite
+
+        def no_map(*arguments, **options):
+            raise OSError(errno.ENODEV, "No such device")
+
+        def no_page(descriptor, data, offset):
+            if isinstance(memoryview(data).obj, mmap.mmap):
+                raise OSError(errno.EFAULT, "Bad address")
+            return write(descriptor, data, offset)
+
+        with monkeypatch.context() as patch:
+            if failing == "mmap":
+                patch.setattr(mmap, "mmap", no_map)
+            else:
+                patch.setattr(os, "pwrite", no_page)
+            (tmp_path / "a").write_bytes(os.urandom(70_000))
+            copy_file(tmp_path / "a", tmp_path / "b")
+        assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
     @pytest.mark.parametrize("way", ["through_cache", "around_cache"])
     def test_stops_when_it_is_told_to(self, tmp_path, monkeypatch, request, way):

@@ -3,9 +3,10 @@
 import math
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,12 +145,12 @@ def learn_event_models(
     donors, refused = _find_donors(recording, trains, sites, settings, progress)
     results: dict[int, EventModel | RefusedUnit] = {unit.label: unit for unit in refused}
     waiting = deque(donors)
+    arenas = _make_arenas(donors, recording, settings)
     # One BLAS thread each: the sums are then made in the same order on every machine, whatever its cores.
     with threadpool_limits(1):
         while waiting:
-            learned, refused = _fit_some(recording, waiting, len(donors), settings, progress)
-            found = [*refused, *_encode_all(recording, learned, settings, progress)]
-            results |= {unit.label: unit for unit in found}
+            finished = _learn_some(recording, waiting, len(donors), settings, arenas, progress)
+            results |= {unit.label: unit for unit in finished}
     return dict(sorted(results.items()))
 
 
@@ -219,58 +220,70 @@ def _prepare(
     )
 
 
-def _fit_some(
+def _learn_some(
     recording: FlatRecording,
     waiting: deque[_Donor],
     num_donors: int,
     settings: ModelSettings,
+    arenas: SimpleQueue[NDArray[np.uint8]],
     progress: ProgressCallback,
-) -> tuple[list[_Learned], list[RefusedUnit]]:
-    """Fit models side by side, for as many of those that wait as may be encoded in one pass over the recording."""
+) -> list[EventModel | RefusedUnit]:
+    """Fit models side by side, for as many of those that wait as may be encoded in one pass; then make that pass."""
     learned: list[_Learned] = []
-    refused: list[RefusedUnit] = []
+    finished: list[EventModel | RefusedUnit] = []
     num_before = num_donors - len(waiting)
-    num_workers = _fits_at_once(waiting, recording, settings)
 
     def next_donors() -> Iterator[_Donor]:
         while waiting and sum(unit.fitted.num_bytes for unit in learned) <= LEARNED_BYTES:
             yield waiting.popleft()
 
     def fit(donor: _Donor) -> tuple[_Donor, tuple[Fitted, Encoded] | TooFewSpikes]:
-        return donor, _fit_one(recording, donor, settings)
+        arena = arenas.get()
+        try:
+            return donor, _fit_one(recording, donor, settings, arena)
+        finally:
+            # Also after an error: the next fit would wait for it forever.
+            arenas.put(arena)
 
     progress("learning units", num_before, num_donors)
-    with side_by_side(fit, next_donors(), num_workers=num_workers) as outcomes:
+    with side_by_side(fit, next_donors(), num_workers=arenas.qsize()) as outcomes:
         for donor, outcome in outcomes:
             if isinstance(outcome, TooFewSpikes):
-                refused.append(_too_few(donor.label, outcome.count, outcome.what))
-            else:
+                finished.append(_too_few(donor.label, outcome.count, outcome.what))
+            elif donor.remaining.size:
                 learned.append(_Learned(donor, *outcome))
-            progress("learning units", num_before + len(learned) + len(refused), num_donors)
-    return learned, refused
+            else:
+                finished += _encode_all(recording, [_Learned(donor, *outcome)], settings, no_progress)
+            progress("learning units", num_before + len(learned) + len(finished), num_donors)
+    return finished + _encode_all(recording, learned, settings, progress)
 
 
-def _fits_at_once(donors: Iterable[_Donor], recording: FlatRecording, settings: ModelSettings) -> int:
-    """Give every processor a fit, as far as these fit into memory; what comes out does not depend on it."""
-    width, itemsize = settings.samples_before + 1 + settings.samples_after, recording.dtype.itemsize
-    bytes_per_fit = max(
-        donor.rows.size
-        * width
-        * ((donor.training.size + NUM_BACKGROUND_WINDOWS) * itemsize + donor.training.size * ARRAYS_PER_FIT * 4)
-        for donor in donors
-    )
+def _make_arenas(
+    donors: Sequence[_Donor], recording: FlatRecording, settings: ModelSettings
+) -> SimpleQueue[NDArray[np.uint8]]:
+    """Memory for the snippets of each fit that goes on at a time, used again: new memory between what stays is lost.
+
+    Every processor is given a fit, as far as they fit into memory; what comes out does not depend on it.
+    """
+    width, itemsize = settings.samples_before + 1 + settings.samples_after + 2 * PAD, recording.dtype.itemsize
+    sizes = [(donor.training.size, donor.rows.size * width) for donor in donors]
+    arena_bytes = max((itemsize * (count + NUM_BACKGROUND_WINDOWS) * size for count, size in sizes), default=0)
+    fit_bytes = max((4 * ARRAYS_PER_FIT * count * size for count, size in sizes), default=1)
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(NUM_WORKERS, min(processors, FITS_BYTES // bytes_per_fit))
+    arenas: SimpleQueue[NDArray[np.uint8]] = SimpleQueue()
+    for _ in range(max(NUM_WORKERS, min(processors, FITS_BYTES // (arena_bytes + fit_bytes)))):
+        arenas.put(np.empty(arena_bytes, dtype=np.uint8))
+    return arenas
 
 
 def _fit_one(
-    recording: FlatRecording, donor: _Donor, settings: ModelSettings
+    recording: FlatRecording, donor: _Donor, settings: ModelSettings, arena: NDArray[np.uint8]
 ) -> tuple[Fitted, Encoded] | TooFewSpikes:
     """Read a donor's training spikes and its background in one pass, and fit its model."""
     before, after = settings.samples_before + PAD, settings.samples_after + PAD
     times = donor.samples[donor.training], _background_samples(recording, donor, settings, before, after)
     requests = [SnippetRequest(samples, donor.rows) for samples in times]
-    spikes, background = read_snippets(recording, requests, before=before, after=after)
+    spikes, background = read_snippets(recording, requests, before=before, after=after, arena=arena)
     fit = fit_unit if settings.construction == "shrunk_svd" else fit_derivative
     return fit(
         spikes,

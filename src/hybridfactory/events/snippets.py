@@ -99,12 +99,15 @@ def read_snippets(
     after: int,
     step: str = "reading spikes",
     progress: ProgressCallback = no_progress,
+    arena: NDArray[np.uint8] | None = None,
 ) -> list[NDArray[np.generic]]:
     """Read all requested windows into memory.
 
     Parameters
     ----------
     recording, requests, before, after : see `iter_slabs`
+    arena : numpy.ndarray of uint8, optional
+        Memory to read into; it is not used if it is too small.
 
     Returns
     -------
@@ -115,7 +118,7 @@ def read_snippets(
     snippets = [np.empty((0, width, request.rows.size), dtype=recording.dtype) for request in requests]
     blocks = Blocks(recording, requests, before, after)
     slab = _Slab(blocks, requests, recording.dtype, range(len(blocks)))
-    memory = np.empty(slab.num_bytes, dtype=np.uint8)
+    memory = arena if arena is not None and arena.size >= slab.num_bytes else np.empty(slab.num_bytes, dtype=np.uint8)
     done = 0
     with recording.reader() as reader, closing(slab.read(reader, memory)) as counts:
         for count in counts:

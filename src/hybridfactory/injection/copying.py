@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import math
+import mmap
 import os
 import sys
 import time
@@ -17,8 +18,7 @@ from threading import Event, Lock
 from hybridfactory.errors import RecordingError
 from hybridfactory.injection.target_file import TargetFile, aligned_memory
 from hybridfactory.progress import ProgressCallback
-from hybridfactory.recording.flat import read_fully
-from hybridfactory.recording.side_by_side import side_by_side
+from hybridfactory.recording.flat import announce, read_fully
 
 __all__ = [
     "IN_ONE_PASS",
@@ -32,8 +32,11 @@ __all__ = [
 ]
 
 COPY_BYTES = 64 << 20
-DIRECT_BYTES = 4 << 20
+DIRECT_BYTES = 16 << 20
 """Pieces of a copy in the kernel, and of one that goes around the page cache."""
+
+PIECES_ANNOUNCED = 2
+"""How far ahead of writing the system is told to read."""
 
 FICLONE = 0x40049409
 """Linux's request that a file share all blocks of another."""
@@ -119,17 +122,41 @@ def _share_blocks(source: int, target: TargetFile) -> bool:
 
 
 def _around_cache(source: int, target: TargetFile, size: int) -> Generator[int]:
-    """Copy in pieces, one read while another is written; yields their sizes: less in all if the source is."""
-    buffers = [aligned_memory(min(DIRECT_BYTES, size)).data for _ in range(2)]
+    """Copy in pieces, the source's pages themselves; yields their sizes: less in all if the source is."""
+    for offset in range(0, size, DIRECT_BYTES):
+        count = min(DIRECT_BYTES, size - offset)
+        ahead = (0, PIECES_ANNOUNCED + 1) if offset == 0 else (PIECES_ANNOUNCED, 1)
+        announce(source, offset + ahead[0] * DIRECT_BYTES, ahead[1] * DIRECT_BYTES)
+        if _write_pages(source, target, offset, count):
+            yield count
+            continue
+        memory = aligned_memory(count).data
+        found = read_fully(source, memory, offset)
+        target.write(memory[:found], offset)
+        yield found
+        if found < count:
+            return
 
-    def read(index: int) -> memoryview:
-        view = buffers[index % 2][: size - index * DIRECT_BYTES]
-        return view[: read_fully(source, view, index * DIRECT_BYTES)]
 
-    with side_by_side(read, range(-(-size // DIRECT_BYTES)), num_workers=1) as views:
-        for index, view in enumerate(views):
-            target.write(view, index * DIRECT_BYTES)
-            yield len(view)
+def _write_pages(source: int, target: TargetFile, offset: int, count: int) -> bool:
+    """Hand the pages that the system has of a file, or gets, to the disk, uncopied; False: it has to be read.
+
+    This process itself never looks at the pages, so that a source that becomes shorter or cannot be read is an error
+    of the call, and not a signal that ends the process.
+    """
+    try:
+        pages = mmap.mmap(source, count, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ, offset=offset)
+    except (OSError, ValueError):
+        return False
+    # Unmapped with the last view of them, which an error on its way still has.
+    try:
+        target.write(memoryview(pages), offset)
+    except OSError as error:
+        if error.errno != errno.EFAULT:
+            raise
+        return False
+    # Behind a file's end, its last page holds zeros.
+    return os.fstat(source).st_size >= offset + count
 
 
 def _in_kernel(source: int, target: TargetFile, size: int) -> Generator[int]:

@@ -1,7 +1,8 @@
 """Raw recordings in flat binary files: one or several on one timeline, read in pieces, never mapped.
 
 Plain reads and not memory maps: a read error or a file that shrinks is then an exception and not a signal
-that kills the process, and resident memory stays what the buffers need.
+that kills the process, and resident memory stays what the buffers need. (A copy, which looks at nothing, is another
+matter; see `hybridfactory.injection.copying`.)
 """
 
 import os
@@ -173,11 +174,8 @@ class FlatReader:
 
         It reads what is not in memory meanwhile, and many pieces at a time, where a disk is fastest.
         """
-        if hasattr(os, "posix_fadvise"):
-            size = self.recording.bytes_per_sample
-            advice = (start * size, (stop - start) * size, os.POSIX_FADV_WILLNEED)
-            with suppress(OSError):  # where it cannot be told, it is read all the same
-                os.posix_fadvise(self.descriptors[file_index], *advice)
+        size = self.recording.bytes_per_sample
+        announce(self.descriptors[file_index], start * size, (stop - start) * size)
 
     def read_timeline(self, start: int, stop: int) -> NDArray[np.generic]:
         """Read timeline samples [start, stop), which must lie in one file; shape (stop - start, num_rows)."""
@@ -186,6 +184,13 @@ class FlatReader:
             raise RecordingError(f"samples {start} to {stop} do not lie in one file of the recording")
         shift = self.recording.files[index].start_sample
         return self.read(index, start - shift, stop - shift)
+
+
+def announce(descriptor: int, offset: int, count: int) -> None:
+    """Tell the system that some bytes of a file will soon be read."""
+    if hasattr(os, "posix_fadvise"):
+        with suppress(OSError):  # where it cannot be told, it is read all the same
+            os.posix_fadvise(descriptor, offset, count, os.POSIX_FADV_WILLNEED)
 
 
 def read_fully(descriptor: int, view: memoryview, offset: int) -> int:
