@@ -261,9 +261,9 @@ def _learn_some(
 def _make_arenas(
     donors: Sequence[_Donor], recording: FlatRecording, settings: ModelSettings
 ) -> SimpleQueue[NDArray[np.uint8]]:
-    """Memory for the snippets of each fit that goes on at a time, used again: new memory between what stays is lost.
+    """Memory for the snippets of as many fits as go on at a time; it is used again, for holes would stay where it was.
 
-    Every processor is given a fit, as far as they fit into memory; what comes out does not depend on it.
+    Every processor is given a fit, as far as there is memory; what comes out does not depend on it.
     """
     width, itemsize = settings.samples_before + 1 + settings.samples_after + 2 * PAD, recording.dtype.itemsize
     sizes = [(donor.training.size, donor.rows.size * width) for donor in donors]
