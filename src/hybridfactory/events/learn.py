@@ -261,7 +261,7 @@ def _learn_some(
 def _make_arenas(
     donors: Sequence[_Donor], recording: FlatRecording, settings: ModelSettings
 ) -> SimpleQueue[NDArray[np.uint8]]:
-    """Memory for the snippets of as many fits as go on at a time; it is used again, for holes would stay where it was.
+    """Memory for the snippets of as many fits as go on at a time, used again: holes would stay where it was.
 
     Every processor is given a fit, as far as there is memory; what comes out does not depend on it.
     """
