@@ -1,5 +1,6 @@
 """What is learned, planned and written for one unit depends on no other, and on the seed alone."""
 
+import weakref
 from dataclasses import fields, replace
 
 import numpy as np
@@ -114,3 +115,28 @@ def test_source_file_is_not_touched(trained):
     before = recording.files[0].path.read_bytes()
     run(bench, recording, trains)
     assert recording.files[0].path.read_bytes() == before
+
+
+def test_models_of_a_pass_are_gone_before_the_next_is_fitted(short_bench, monkeypatch):
+    """Memory does not grow with the number of donors whose spikes have to be read again."""
+    monkeypatch.setattr(learn_module, "MAX_TRAINING_SPIKES", 60)
+    monkeypatch.setattr(learn_module, "NUM_BACKGROUND_WINDOWS", 60)
+    monkeypatch.setattr(learn_module, "LEARNED_BYTES", 1)
+    monkeypatch.setattr(learn_module.os, "sched_getaffinity", lambda process: {0}, raising=False)
+    alive, most, fit = weakref.WeakSet(), [0], learn_module.fit_unit
+
+    def fit_and_count(*arguments, **options):
+        outcome = fit(*arguments, **options)
+        alive.add(outcome[0])
+        most[0] = max(most[0], len(alive))
+        return outcome
+
+    monkeypatch.setattr(learn_module, "fit_unit", fit_and_count)
+    unit = short_bench.unit(short_bench.times(300))
+    short_bench.add(unit)
+    recording = short_bench.save()
+    trains = {label: unit.times[label % 3 :: 3] for label in range(12)}
+    models = learn_module.learn_event_models(recording, trains, short_bench.sites, short_bench.settings)
+    assert all(isinstance(model, EventModel) for model in models.values())
+    # One that is enough, and those that were begun before it was.
+    assert most[0] <= 2 + learn_module.NUM_WORKERS
