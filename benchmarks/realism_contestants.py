@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfactory.events.alignment import NUM_PHASES, shift
-from hybridfactory.events.learn import ModelSettings, RefusedUnit, Sites, learn_event_models
+from hybridfactory.events.learn import learn_event_models
+from hybridfactory.events.model import RefusedUnit
+from hybridfactory.events.settings import ModelSettings, Sites
 from hybridfactory.parameters.parameters import Parameters, default_window
 from hybridfactory.recording.flat import FlatRecording
 from realism_worlds import ONSET, Unit, World

@@ -9,8 +9,9 @@ from hypothesis import settings as hypothesis_settings
 from scipy.signal import lfilter
 from threadpoolctl import threadpool_limits
 
-from hybridfactory.events.learn import ModelSettings, RefusedUnit, Sites, learn_event_models
-from hybridfactory.events.model import EventModel
+from hybridfactory.events.learn import learn_event_models
+from hybridfactory.events.model import EventModel, RefusedUnit
+from hybridfactory.events.settings import ModelSettings, Sites
 from hybridfactory.recording.flat import open_flat_recording
 
 # Machines under load are slow; what takes long is seen by --durations.

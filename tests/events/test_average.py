@@ -48,7 +48,7 @@ def test_every_clean_spike_tells_of_the_mean_and_not_only_those_that_train(bench
     unit = bench.unit(bench.times(2400, dead=150), amplitude=60, jitter=0.0)
     bench.add(unit)
     trained_on_all = bench.learn_one(unit.times)
-    monkeypatch.setattr("hybridfactory.events.learn.MAX_TRAINING_SPIKES", 300)
+    monkeypatch.setattr("hybridfactory.events.find_donors.MAX_TRAINING_SPIKES", 300)
     alone, model = bench.learn_one(unit.times[::8]), bench.learn_one(unit.times)
     assert max(alone.num_training_spikes, model.num_training_spikes) <= 300
     rows = np.intersect1d(np.intersect1d(trained_on_all.rows, alone.rows), model.rows)

@@ -5,7 +5,7 @@ import pytest
 
 from hybridfactory.events.alignment import NUM_PHASES, filtered, phase_filters, shift
 from hybridfactory.events.derivative import fit_derivative
-from hybridfactory.events.learn import ModelSettings
+from hybridfactory.events.settings import ModelSettings
 
 REACH, BEFORE, AFTER = 60, 40, 40
 CENTER = slice(REACH - BEFORE, REACH + AFTER + 1)
@@ -266,6 +266,8 @@ def test_progress_reaches_its_end(short_bench):
     assert all(0 <= done <= total for _, done, total in calls)
     last = {step: (done, total) for step, done, total in calls}
     assert all(done == total for done, total in last.values())
+    # That units are being learned is said before the first one is.
+    assert next(call for call in calls if call[0] == "learning units") == ("learning units", 0, 1)
 
 
 class TestDerivative:

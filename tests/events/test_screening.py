@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hybridfactory.events.learn import ModelSettings
+from hybridfactory.events.settings import ModelSettings
 
 NOTHING = (0, 0, 0)
 

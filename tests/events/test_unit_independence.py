@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from hybridfactory.events import find_donors
 from hybridfactory.events import learn as learn_module
 from hybridfactory.events.model import EventModel
 from hybridfactory.injection.render import render
@@ -19,7 +20,7 @@ SETTINGS = PlanSettings(None, {}, 100.0, 0.9, 1.1, seed=7, max_label=20)
 
 @pytest.fixture
 def trained(short_bench, monkeypatch):
-    monkeypatch.setattr(learn_module, "MAX_TRAINING_SPIKES", 150)
+    monkeypatch.setattr(find_donors, "MAX_TRAINING_SPIKES", 150)
     monkeypatch.setattr(learn_module, "NUM_BACKGROUND_WINDOWS", 150)
     bench = short_bench
     first = bench.unit(bench.times(400), y_um=60)
@@ -119,7 +120,7 @@ def test_source_file_is_not_touched(trained):
 
 def test_models_of_a_pass_are_gone_before_the_next_is_fitted(short_bench, monkeypatch):
     """Memory does not grow with the number of donors whose spikes have to be read again."""
-    monkeypatch.setattr(learn_module, "MAX_TRAINING_SPIKES", 60)
+    monkeypatch.setattr(find_donors, "MAX_TRAINING_SPIKES", 60)
     monkeypatch.setattr(learn_module, "NUM_BACKGROUND_WINDOWS", 60)
     monkeypatch.setattr(learn_module, "LEARNED_BYTES", 1)
     monkeypatch.setattr(learn_module.os, "sched_getaffinity", lambda process: {0}, raising=False)

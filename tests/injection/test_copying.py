@@ -125,6 +125,14 @@ class TestCopyFile:
         with pytest.raises(RecordingError, match="became shorter"):
             copy_file(source, tmp_path / "b")
 
+    def test_the_system_is_told_ahead_what_will_be_read(self, tmp_path, monkeypatch, around_cache):
+        told = []
+        monkeypatch.setattr(copying, "announce", lambda descriptor, offset, count: told.append((offset, count)))
+        monkeypatch.setattr(copying, "DIRECT_BYTES", 8192)
+        (tmp_path / "a").write_bytes(os.urandom(50_000))
+        copy_file(tmp_path / "a", tmp_path / "b", advance=told.append)
+        assert told[:3] == [(16_384, 8192), 8192, (24_576, 8192)]
+
     @pytest.mark.parametrize("failing", ["mmap", "pwrite"])
     def test_where_pages_cannot_be_written_they_are_read(self, tmp_path, monkeypatch, around_cache, failing):
         """File systems without maps, and sources whose pages cannot be brought into memory."""

@@ -15,8 +15,9 @@ import hybridfactory
 from hybridfactory import GenerateResult
 from hybridfactory.errors import NothingInjectedError, ParameterError
 from hybridfactory.events.background import background_deviation
-from hybridfactory.events.learn import ModelSettings, Sites, learn_event_models
+from hybridfactory.events.learn import learn_event_models
 from hybridfactory.events.model import EventModel
+from hybridfactory.events.settings import ModelSettings, Sites
 from hybridfactory.ground_truth.paths import RunPaths
 from hybridfactory.parameters import load_parameters
 from hybridfactory.pipeline.truth import write_truth

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hybridfactory.events.alignment import shift
-from hybridfactory.events.learn import RefusedUnit
+from hybridfactory.events.model import RefusedUnit
 from hybridfactory.injection.script import write_script
 from hybridfactory.plan.make import PlanSettings, make_plan
 from hybridfactory.plan.plan import InjectionPlan

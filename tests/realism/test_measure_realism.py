@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from hybridfactory.events.learn import ModelSettings
+from hybridfactory.events.settings import ModelSettings
 from hybridfactory.plan.placement import ProbeSites
 from hybridfactory.realism.hints import hint_for, is_poor
 from hybridfactory.realism.measure import Effort, measure_realism
@@ -98,7 +98,8 @@ class TestHints:
     def test_what_a_poor_score_may_come_from(self, world, what, hint):
         from dataclasses import replace
 
-        from hybridfactory.events.learn import Sites, learn_event_models
+        from hybridfactory.events.learn import learn_event_models
+        from hybridfactory.events.settings import Sites
         from hybridfactory.realism.classify import CLASSIFIERS, Separation
 
         recording, trains = world

@@ -11,9 +11,10 @@ from hybridfactory.donors.candidate import Candidate, Measures
 from hybridfactory.donors.judgement import judged, ranked
 from hybridfactory.donors.spike_metrics import amplitude_cutoff, isolation, range_of_drift, train_metrics
 from hybridfactory.errors import PlacementError
-from hybridfactory.events.learn import ModelSettings, RefusedUnit, Sites, learn_event_models
+from hybridfactory.events.learn import learn_event_models
 from hybridfactory.events.locate import spread_sample
-from hybridfactory.events.model import EventModel
+from hybridfactory.events.model import EventModel, RefusedUnit
+from hybridfactory.events.settings import ModelSettings, Sites
 from hybridfactory.events.snippets import SnippetRequest, read_snippets, remove_baseline
 from hybridfactory.plan.placement import ProbeSites, valid_moves
 from hybridfactory.progress import ProgressCallback, no_progress

@@ -1,11 +1,9 @@
 """From a recording and donor spike trains to one event model per donor, in bounded memory."""
 
-import math
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from queue import SimpleQueue
 
 import numpy as np
@@ -16,21 +14,20 @@ from hybridfactory.events.alignment import MAX_OFFSET, NUM_PHASES, PAD
 from hybridfactory.events.background import random_samples
 from hybridfactory.events.derivative import FittedDerivative, fit_derivative
 from hybridfactory.events.encoding import encode_spikes
+from hybridfactory.events.find_donors import Donor, find_donors, too_few
 from hybridfactory.events.fit import Encoded, FittedUnit, fit_unit
-from hybridfactory.events.locate import UnitLocation, locate_units, spread_sample
-from hybridfactory.events.model import EventModel
+from hybridfactory.events.locate import spread_sample
+from hybridfactory.events.model import EventModel, RefusedUnit
+from hybridfactory.events.settings import ModelSettings, Sites
 from hybridfactory.events.snippets import SnippetRequest, read_snippets
 from hybridfactory.events.training import MIN_TRAINING_SPIKES, TooFewSpikes
 from hybridfactory.progress import ProgressCallback, no_progress
 from hybridfactory.recording.flat import FlatRecording
 from hybridfactory.recording.side_by_side import NUM_WORKERS, side_by_side
 
-__all__ = ["ModelSettings", "RefusedUnit", "Sites", "learn_event_models"]
+__all__ = ["learn_event_models"]
 
-MAX_TRAINING_SPIKES = 1000
 NUM_BACKGROUND_WINDOWS = 400
-CANDIDATE_RADIUS_UM = 300.0
-MAX_CANDIDATE_ROWS = 64
 FITS_BYTES = 320 << 20
 """For fits side by side, with the snippets that they learn from."""
 
@@ -41,8 +38,6 @@ LEARNED_BYTES = 64 << 20
 """Fitted models that wait for their other spikes to be read, all in one pass."""
 
 LAG_WORTH_A_NOTE_S = 1e-4
-SEARCH_S = 1e-3
-LOOKED_AT_S = 3.1e-3
 END_SHARE_WORTH_A_NOTE = 0.05
 MIN_PEAK_STANDARD_ERRORS = 8.0
 
@@ -50,71 +45,10 @@ Fitted = FittedUnit | FittedDerivative
 
 
 @dataclass(frozen=True, eq=False)
-class Sites:
-    """The connected sites of the probe.
-
-    Parameters
-    ----------
-    rows : numpy.ndarray of int64, shape (num_sites,)
-    positions_um : numpy.ndarray of float64, shape (num_sites, 2)
-    shanks : numpy.ndarray of int64, shape (num_sites,)
-    """
-
-    rows: NDArray[np.int64]
-    positions_um: NDArray[np.float64]
-    shanks: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class ModelSettings:
-    """How events are modelled; see the parameters of the same names."""
-
-    samples_before: int
-    samples_after: int
-    max_rank: int | None
-    construction: str
-    seed: int
-    label_base: int = 1
-
-    def fade_samples(self, sampling_frequency: float) -> int:
-        """Samples at an event's end over which it fades out: all that a sorter hardly looks at, and at least 2.
-
-        A spike that outlasts its window would end in a step, which a high-pass turns into a spike of its own. Within
-        the time that sorters look at, nothing is taken off: there a fade is seen more easily than a step.
-        """
-        return max(self.samples_after - math.ceil(LOOKED_AT_S * sampling_frequency), 2)
-
-
-@dataclass(frozen=True)
-class RefusedUnit:
-    """A donor without an event model, and why."""
-
-    label: int
-    reason: str
-
-
-@dataclass(frozen=True, eq=False)
-class _Donor:
-    """A donor on its way to a model: spike times at the trough, and the rows that may see it."""
-
-    label: int
-    samples: NDArray[np.int64]
-    is_inside: NDArray[np.bool_]
-    training: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    lag: int
-
-    @cached_property
-    def remaining(self) -> NDArray[np.int64]:
-        """Spikes with a whole window that the model does not learn from."""
-        return np.setdiff1d(np.flatnonzero(self.is_inside), self.training)
-
-
-@dataclass(frozen=True, eq=False)
 class _Learned:
     """A donor whose model is fitted, with what its training spikes were encoded to."""
 
-    donor: _Donor
+    donor: Donor
     fitted: Fitted
     training: Encoded
 
@@ -142,7 +76,7 @@ def learn_event_models(
     dict of int to EventModel or RefusedUnit
         In ascending order of label. The result for one unit does not depend on which others there are.
     """
-    donors, refused = _find_donors(recording, trains, sites, settings, progress)
+    donors, refused = find_donors(recording, trains, sites, settings, progress)
     results: dict[int, EventModel | RefusedUnit] = {unit.label: unit for unit in refused}
     waiting = deque(donors)
     arenas = _make_arenas(donors, recording, settings)
@@ -154,75 +88,9 @@ def learn_event_models(
     return dict(sorted(results.items()))
 
 
-def _find_donors(
-    recording: FlatRecording,
-    trains: Mapping[int, NDArray[np.int64]],
-    sites: Sites,
-    settings: ModelSettings,
-    progress: ProgressCallback,
-) -> tuple[list[_Donor], list[RefusedUnit]]:
-    """Locate the units, and refuse those with too few spikes."""
-    search = max(round(SEARCH_S * recording.sampling_frequency), 1)
-    refused: list[RefusedUnit] = []
-    located: list[tuple[int, NDArray[np.int64]]] = []
-    for label in sorted(trains):
-        searchable = trains[label][recording.holds_window(trains[label], 2 * search, 2 * search)]
-        if searchable.size < MIN_TRAINING_SPIKES:
-            refused.append(_too_few(label, searchable.size, "spikes away from the files' ends"))
-        else:
-            located.append((label, searchable))
-    locations = locate_units(
-        recording, [train for _, train in located], sites.rows, search_samples=search, progress=progress
-    )
-    donors: list[_Donor] = []
-    for (label, _), location in zip(located, locations, strict=True):
-        donor = _prepare(recording, label, trains[label], location, sites, settings)
-        if donor.training.size < MIN_TRAINING_SPIKES:
-            window = f"{settings.samples_before} + 1 + {settings.samples_after} samples"
-            refused.append(
-                _too_few(label, donor.training.size, f"spikes with a whole window ({window}) inside a file")
-            )
-        else:
-            donors.append(donor)
-    return donors, refused
-
-
-def _too_few(label: int, count: int, what: str) -> RefusedUnit:
-    missing = MIN_TRAINING_SPIKES - count
-    return RefusedUnit(
-        label,
-        f"only {count} {what}; an event model needs {MIN_TRAINING_SPIKES}, so {missing} are missing",
-    )
-
-
-def _prepare(
-    recording: FlatRecording,
-    label: int,
-    train: NDArray[np.int64],
-    location: UnitLocation,
-    sites: Sites,
-    settings: ModelSettings,
-) -> _Donor:
-    """Move spike times to the trough, and choose the training spikes and the rows to look at."""
-    samples = train + location.lag
-    is_inside = recording.holds_window(samples, settings.samples_before + PAD, settings.samples_after + PAD)
-    inside = np.flatnonzero(is_inside)
-    distance = np.linalg.norm(sites.positions_um - sites.positions_um[location.column], axis=1)
-    near = (distance <= CANDIDATE_RADIUS_UM) & (sites.shanks == sites.shanks[location.column])
-    nearest = np.argsort(np.where(near, distance, np.inf), kind="stable")[: min(near.sum(), MAX_CANDIDATE_ROWS)]
-    return _Donor(
-        label=label,
-        samples=samples,
-        is_inside=is_inside,
-        training=inside[spread_sample(inside.size, MAX_TRAINING_SPIKES)],
-        rows=np.sort(sites.rows[nearest]),
-        lag=location.lag,
-    )
-
-
 def _learn_some(
     recording: FlatRecording,
-    waiting: deque[_Donor],
+    waiting: deque[Donor],
     num_donors: int,
     settings: ModelSettings,
     arenas: SimpleQueue[NDArray[np.uint8]],
@@ -233,11 +101,11 @@ def _learn_some(
     finished: list[EventModel | RefusedUnit] = []
     num_before = num_donors - len(waiting)
 
-    def next_donors() -> Iterator[_Donor]:
+    def next_donors() -> Iterator[Donor]:
         while waiting and sum(unit.fitted.num_bytes for unit in learned) <= LEARNED_BYTES:
             yield waiting.popleft()
 
-    def fit(donor: _Donor) -> tuple[_Donor, tuple[Fitted, Encoded] | TooFewSpikes]:
+    def fit(donor: Donor) -> tuple[Donor, tuple[Fitted, Encoded] | TooFewSpikes]:
         arena = arenas.get()
         try:
             return donor, _fit_one(recording, donor, settings, arena)
@@ -249,7 +117,7 @@ def _learn_some(
     with side_by_side(fit, next_donors(), num_workers=arenas.qsize()) as outcomes:
         for donor, outcome in outcomes:
             if isinstance(outcome, TooFewSpikes):
-                finished.append(_too_few(donor.label, outcome.count, outcome.what))
+                finished.append(too_few(donor.label, outcome.count, outcome.what))
             elif donor.remaining.size:
                 learned.append(_Learned(donor, *outcome))
             else:
@@ -259,7 +127,7 @@ def _learn_some(
 
 
 def _make_arenas(
-    donors: Sequence[_Donor], recording: FlatRecording, settings: ModelSettings
+    donors: Sequence[Donor], recording: FlatRecording, settings: ModelSettings
 ) -> SimpleQueue[NDArray[np.uint8]]:
     """Memory for the snippets of as many fits as go on at a time, used again: holes would stay where it was.
 
@@ -277,7 +145,7 @@ def _make_arenas(
 
 
 def _fit_one(
-    recording: FlatRecording, donor: _Donor, settings: ModelSettings, arena: NDArray[np.uint8]
+    recording: FlatRecording, donor: Donor, settings: ModelSettings, arena: NDArray[np.uint8]
 ) -> tuple[Fitted, Encoded] | TooFewSpikes:
     """Read a donor's training spikes and its background in one pass, and fit its model."""
     before, after = settings.samples_before + PAD, settings.samples_after + PAD
@@ -296,7 +164,7 @@ def _fit_one(
 
 
 def _background_samples(
-    recording: FlatRecording, donor: _Donor, settings: ModelSettings, before: int, after: int
+    recording: FlatRecording, donor: Donor, settings: ModelSettings, before: int, after: int
 ) -> NDArray[np.int64]:
     """Random times whose windows hold none of the donor's spikes; any times where it leaves no room."""
     random = np.random.default_rng([settings.seed, 0])
@@ -340,7 +208,7 @@ def _encode_all(
 
 def _finish(
     recording: FlatRecording,
-    donor: _Donor,
+    donor: Donor,
     fitted: Fitted,
     table: Encoded,
     settings: ModelSettings,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EventModel"]
+__all__ = ["EventModel", "RefusedUnit"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,3 +71,11 @@ class EventModel:
     def waveforms(self, columns: NDArray[np.int64]) -> NDArray[np.float32]:
         """Mean and components on some rows, the mean first; shape (1 + rank, num_samples, num_columns)."""
         return np.concatenate([self.mean[None], self.components])[:, :, columns]
+
+
+@dataclass(frozen=True)
+class RefusedUnit:
+    """A donor without an event model, and why."""
+
+    label: int
+    reason: str

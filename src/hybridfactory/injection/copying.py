@@ -35,7 +35,7 @@ COPY_BYTES = 64 << 20
 DIRECT_BYTES = 16 << 20
 """Pieces of a copy in the kernel, and of one that goes around the page cache."""
 
-PIECES_ANNOUNCED = 2
+PIECES_AHEAD = 2
 """How far ahead of writing the system is told to read."""
 
 FICLONE = 0x40049409
@@ -125,8 +125,7 @@ def _around_cache(source: int, target: TargetFile, size: int) -> Generator[int]:
     """Copy in pieces, the source's pages themselves; yields their sizes: less in all if the source is."""
     for offset in range(0, size, DIRECT_BYTES):
         count = min(DIRECT_BYTES, size - offset)
-        ahead = (0, PIECES_ANNOUNCED + 1) if offset == 0 else (PIECES_ANNOUNCED, 1)
-        announce(source, offset + ahead[0] * DIRECT_BYTES, ahead[1] * DIRECT_BYTES)
+        announce(source, offset + PIECES_AHEAD * DIRECT_BYTES, DIRECT_BYTES)
         if _write_pages(source, target, offset, count):
             yield count
             continue

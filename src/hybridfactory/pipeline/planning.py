@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from hybridfactory.errors import NothingInjectedError, ParameterError, RecordingError
 from hybridfactory.events.background import background_deviation
-from hybridfactory.events.learn import ModelSettings, Sites, learn_event_models
+from hybridfactory.events.learn import learn_event_models
 from hybridfactory.events.model import EventModel
+from hybridfactory.events.settings import ModelSettings, Sites
 from hybridfactory.injection.script import InjectionScript, write_script
 from hybridfactory.parameters import Parameters
 from hybridfactory.plan.amplitudes import AmplitudeTarget

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hybridfactory.errors import MissingExtraError
-from hybridfactory.events.learn import ModelSettings
+from hybridfactory.events.settings import ModelSettings
 from hybridfactory.ground_truth.manifest import add_to_manifest
 from hybridfactory.ground_truth.run import HybridRun, load
 from hybridfactory.injection.staging import locked

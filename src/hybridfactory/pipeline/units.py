@@ -14,7 +14,7 @@ from hybridfactory.donors.candidate import Candidate
 from hybridfactory.donors.curation import read_phy_curation
 from hybridfactory.donors.survey import survey_candidates
 from hybridfactory.errors import NothingInjectedError, RecordingError, SortingError
-from hybridfactory.events.learn import ModelSettings
+from hybridfactory.events.settings import ModelSettings
 from hybridfactory.parameters import Parameters, load_parameters
 from hybridfactory.parameters.automatic_units import AutomaticUnits
 from hybridfactory.parameters.parameters import default_window

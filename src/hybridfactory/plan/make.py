@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from hybridfactory.errors import PlacementError
 from hybridfactory.events.alignment import NUM_PHASES, filtered, phase_filters
-from hybridfactory.events.learn import RefusedUnit
-from hybridfactory.events.model import EventModel
+from hybridfactory.events.model import EventModel, RefusedUnit
 from hybridfactory.plan.amplitudes import AmplitudeTarget, draw_amplitude_factors
 from hybridfactory.plan.placement import Move, ProbeSites, requested_move
 from hybridfactory.plan.places import find_places

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfactory.events.learn import ModelSettings, RefusedUnit, Sites, learn_event_models
-from hybridfactory.events.model import EventModel
+from hybridfactory.events.learn import learn_event_models
+from hybridfactory.events.model import EventModel, RefusedUnit
+from hybridfactory.events.settings import ModelSettings, Sites
 from hybridfactory.injection.render import render
 from hybridfactory.plan.placement import ProbeSites
 from hybridfactory.progress import ProgressCallback, no_progress
