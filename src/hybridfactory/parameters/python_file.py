@@ -75,7 +75,7 @@ def _run(path: Path) -> dict[str, Any]:
     module = types.ModuleType(path.stem)
     module.__file__ = str(file)
     try:
-        code = compile(file.read_bytes(), str(file), "exec", dont_inherit=True)
+        code = _compiled(file)
         with _importable(file.parent), _registered(module):
             exec(code, module.__dict__)  # noqa: S102 - a 2018 parameter file is a program of its user's
     except SyntaxError as error:
@@ -86,6 +86,13 @@ def _run(path: Path) -> dict[str, Any]:
     except (Exception, SystemExit) as error:
         raise ParameterError(f"{_place_of(error, path)}: {_reason(error)}") from error
     return {name: value for name, value in vars(module).items() if not name.startswith("__")}
+
+
+def _compiled(file: Path) -> types.CodeType:
+    try:
+        return compile(file.read_bytes(), str(file), "exec", dont_inherit=True)
+    except ValueError as error:  # Python before 3.11.4, of null bytes
+        raise SyntaxError(str(error)) from error
 
 
 def _place_of(error: BaseException, path: Path) -> str:
